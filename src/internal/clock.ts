@@ -1,0 +1,35 @@
+/** A timer that was started on a {@link Clock}. */
+export interface Timer {
+  /** Stops it; harmless when it has fired. */
+  cancel(): void
+}
+
+/**
+ * The only source of time in this package. Deadlines use {@link Clock.monotonic}; what goes on the wire or into a record uses
+ * {@link Clock.now}.
+ */
+export interface Clock {
+  /** Wall clock, ms since 1970. */
+  now(): number
+  /** Ms since some fixed point; never goes back. */
+  monotonic(): number
+  /**
+   * Calls `callback` once after `millis`.
+   * @param options.ref whether the pending timer keeps the process alive; periodic background work passes false. @default true
+   */
+  setTimeout(callback: () => void, millis: number, options?: { ref?: boolean }): Timer
+}
+
+// Taken when the module loads, so that a test runner's fake timers freeze neither producer nor broker.
+const { setTimeout: startTimer, clearTimeout: stopTimer, performance } = globalThis
+const wallClock = Date.now
+
+export const realClock: Clock = {
+  now: wallClock,
+  monotonic: () => performance.now(),
+  setTimeout(callback, millis, options) {
+    const handle = startTimer(callback, millis)
+    if (options?.ref === false) handle.unref()
+    return { cancel: () => stopTimer(handle) }
+  },
+}

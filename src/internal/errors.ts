@@ -1,0 +1,116 @@
+/** One attempt of a send, as it is reported on errors. */
+export interface SendAttempt {
+  brokerName: string
+  /** `host:port` that was used, or an empty string when none was known. */
+  addr: string
+  queueId: number
+  /** How long the attempt took, ms. */
+  millis: number
+  reason: string
+}
+
+export interface RocketMQErrorOptions {
+  /** Stable machine-readable name, e.g. `NO_ROUTE`. */
+  code?: string
+  /** Java's numeric code: a broker response code, or a client code from 10001 on; -1 when there is none. @default -1 */
+  responseCode?: number
+  /** Whether another attempt, on another broker, may succeed. @default false */
+  retryable?: boolean
+  /** Whether the message may have been stored although the send failed. @default false */
+  maybeStored?: boolean
+  attempts?: SendAttempt[]
+  /** One sentence: the likely mistake and what to do. */
+  hint?: string
+  /** The client message id, so that a later re-send can keep it. */
+  uniqKey?: string
+  cause?: unknown
+}
+
+/**
+ * `instanceof` works across the ESM and the CommonJS copy of this package: each class carries a brand from the global symbol
+ * registry and compares brands instead of prototypes.
+ */
+function brand(name: string): symbol {
+  return Symbol.for(`rocketmq-producer.error.${name}`)
+}
+
+function hasBrand(value: unknown, symbol: symbol): boolean {
+  return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[symbol] === true
+}
+
+/** Base of every error this package throws. */
+export class RocketMQError extends Error {
+  static readonly brandName: string = 'RocketMQError'
+  readonly code: string
+  readonly responseCode: number
+  readonly retryable: boolean
+  readonly maybeStored: boolean
+  readonly attempts: SendAttempt[]
+  readonly hint: string | undefined
+  readonly uniqKey: string | undefined
+
+  constructor(message: string, options: RocketMQErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    const constructor = new.target as typeof RocketMQError
+    this.name = constructor.brandName
+    this.code = options.code ?? 'ERR_ROCKETMQ'
+    this.responseCode = options.responseCode ?? -1
+    this.retryable = options.retryable ?? false
+    this.maybeStored = options.maybeStored ?? false
+    this.attempts = options.attempts ?? []
+    this.hint = options.hint
+    this.uniqKey = options.uniqKey
+    for (let c: typeof RocketMQError | null = constructor; c?.brandName !== undefined; c = Object.getPrototypeOf(c)) {
+      Object.defineProperty(this, brand(c.brandName), { value: true })
+    }
+  }
+
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return hasBrand(value, brand(this.brandName))
+  }
+}
+
+/** Wrong use, failed validation, or a send that failed for good; Java's `MQClientException`. */
+export class MQClientException extends RocketMQError {
+  static override readonly brandName: string = 'MQClientException'
+}
+
+/** A broker answered with an error code; Java's `MQBrokerException`. */
+export class MQBrokerException extends RocketMQError {
+  static override readonly brandName: string = 'MQBrokerException'
+}
+
+/** Anything that went wrong on the wire; Java's `RemotingException`. */
+export class RemotingException extends RocketMQError {
+  static override readonly brandName: string = 'RemotingException'
+}
+
+/** No connection to the address could be opened. Nothing was sent. */
+export class RemotingConnectException extends RemotingException {
+  static override readonly brandName: string = 'RemotingConnectException'
+}
+
+/** The connection was lost before the answer came. */
+export class RemotingSendRequestException extends RemotingException {
+  static override readonly brandName: string = 'RemotingSendRequestException'
+}
+
+/** No answer within the time allowed. */
+export class RemotingTimeoutException extends RemotingException {
+  static override readonly brandName: string = 'RemotingTimeoutException'
+}
+
+/** The time or the permits allowed were used up before anything was sent. */
+export class RemotingTooMuchRequestException extends RemotingException {
+  static override readonly brandName: string = 'RemotingTooMuchRequestException'
+}
+
+/** The peer sent, or we were asked to send, bytes that break the protocol; names the field and the bound. */
+export class RemotingCommandException extends RemotingException {
+  static override readonly brandName: string = 'RemotingCommandException'
+}
+
+/** A request-reply call got no reply in time; Java's `RequestTimeoutException`. */
+export class RequestTimeoutException extends RocketMQError {
+  static override readonly brandName: string = 'RequestTimeoutException'
+}

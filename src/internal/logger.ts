@@ -1,0 +1,19 @@
+/** What producer and broker log to; `console` and pino satisfy it as they are. */
+export interface Logger {
+  debug(message: string): void
+  info(message: string): void
+  warn(message: string): void
+  error(message: string): void
+}
+
+const nothing = (): void => {}
+
+/** The default: says nothing. */
+export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+
+/** One line, control characters escaped, at most 256 characters: text from outside may not forge log lines. */
+export function logText(value: unknown): string {
+  const text = typeof value === 'string' ? value : String((value as Error | undefined)?.message ?? value)
+  const line = JSON.stringify(text.length > 256 ? `${text.slice(0, 256)}...` : text)
+  return line.slice(1, -1)
+}

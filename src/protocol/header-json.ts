@@ -1,0 +1,73 @@
+import { RemotingCommandException } from '../internal/errors.ts'
+import { languageName, languageOrdinal } from './language-code.ts'
+import type { ExtFields, RemotingCommand } from './remoting-command.ts'
+
+/**
+ * JSON header: `{"code","extFields","flag","language","opaque","remark","serializeTypeCurrentRPC","version"}`.
+ * Values of extFields are text on the wire; some clients send numbers and booleans, which are read as their text.
+ */
+export function decodeJsonHeader(command: RemotingCommand, bytes: Buffer, start: number, end: number): void {
+  let header: Record<string, unknown>
+  try {
+    header = JSON.parse(bytes.toString('utf8', start, end))
+  } catch (cause) {
+    throw new RemotingCommandException('the JSON header is not valid JSON', { code: 'BAD_HEADER', cause })
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    throw new RemotingCommandException('the JSON header is not an object', { code: 'BAD_HEADER' })
+  }
+  command.code = int32(header, 'code')
+  command.opaque = int32(header, 'opaque')
+  command.flag = int32(header, 'flag')
+  command.version = int32(header, 'version')
+  command.language = languageOrdinal(header['language'])
+  const remark = header['remark']
+  if (typeof remark === 'string') command.remark = remark
+  const fields = header['extFields']
+  if (fields !== undefined && fields !== null) command.extFields = textFields(fields)
+}
+
+function int32(header: Record<string, unknown>, name: string): number {
+  const value = header[name]
+  if (typeof value === 'number' && (value | 0) === value) return value
+  if (value === undefined || value === null) return 0
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN
+  if ((number | 0) === number) return number
+  throw new RemotingCommandException(`header field ${name} is not a 32-bit integer`, { code: 'BAD_HEADER' })
+}
+
+function textFields(fields: unknown): ExtFields {
+  if (typeof fields !== 'object' || Array.isArray(fields)) {
+    throw new RemotingCommandException('header field extFields is not an object', { code: 'BAD_HEADER' })
+  }
+  const record = fields as Record<string, unknown>
+  Object.setPrototypeOf(record, null)
+  for (const name in record) {
+    const value = record[name]
+    if (typeof value === 'string') continue
+    if (value === null || value === undefined) delete record[name]
+    else record[name] = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  }
+  return record as ExtFields
+}
+
+function jsonHeader(command: RemotingCommand): string {
+  const ext = command.hasExtFields ? `,"extFields":${JSON.stringify(command.extFields)}` : ''
+  const remark = command.remark === undefined ? '' : `,"remark":${JSON.stringify(command.remark)}`
+  const language = languageName(command.language)
+  const name = language === undefined ? '' : `,"language":"${language}"`
+  return `{"code":${command.code}${ext},"flag":${command.flag}${name},"opaque":${command.opaque}${remark},"serializeTypeCurrentRPC":"JSON","version":${command.version}}`
+}
+
+export function jsonHeaderBound(command: RemotingCommand): number {
+  let bound = 192 + (command.remark?.length ?? 0) * 6
+  if (command.hasExtFields) {
+    const fields = command.extFields
+    for (const name in fields) bound += 6 + (name.length + fields[name].length) * 6
+  }
+  return bound
+}
+
+export function writeJsonHeader(command: RemotingCommand, target: Buffer, offset: number): number {
+  return offset + target.write(jsonHeader(command), offset, 'utf8')
+}

@@ -1,0 +1,88 @@
+import { RemotingCommandException } from '../internal/errors.ts'
+import type { ExtFields, RemotingCommand } from './remoting-command.ts'
+
+/**
+ * ```
+ * header  := code:int16 language:int8 version:int16 opaque:int32 flag:int32 remarkLen:int32 remark extLen:int32 entry*
+ * entry   := keyLen:int16 key valueLen:int32 value          (UTF-8; a zero-length value reads as absent)
+ * ```
+ * Mirrors `RocketMQSerializable`.
+ */
+const FIXED = 21
+
+export function decodeRocketMQHeader(command: RemotingCommand, bytes: Buffer, start: number, end: number): void {
+  if (end - start < FIXED) throw bad(`the header has ${end - start} bytes, at least ${FIXED} are needed`)
+  command.code = bytes.readInt16BE(start)
+  command.language = bytes.readUInt8(start + 2)
+  command.version = bytes.readInt16BE(start + 3)
+  command.opaque = bytes.readInt32BE(start + 5)
+  command.flag = bytes.readInt32BE(start + 9)
+  const remarkLength = bytes.readInt32BE(start + 13)
+  let at = start + 17
+  if (remarkLength < 0 || remarkLength > end - at - 4) throw bad(`remark length ${remarkLength} passes the header's end`)
+  if (remarkLength > 0) command.remark = bytes.toString('utf8', at, at + remarkLength)
+  at += remarkLength
+  const extLength = bytes.readInt32BE(at)
+  at += 4
+  if (extLength < 0 || extLength > end - at) throw bad(`extFields length ${extLength} passes the header's end`)
+  if (extLength > 0) command.rawExtFields = bytes.subarray(at, at + extLength)
+}
+
+export function decodeRocketMQExtFields(raw: Buffer): ExtFields {
+  const fields: ExtFields = Object.create(null)
+  let at = 0
+  while (at < raw.length) {
+    if (raw.length - at < 2) throw bad('a key length passes the end of extFields')
+    const keyLength = raw.readInt16BE(at)
+    at += 2
+    if (keyLength < 0 || keyLength > raw.length - at - 4) throw bad(`key length ${keyLength} passes the end of extFields`)
+    const key = raw.toString('utf8', at, at + keyLength)
+    at += keyLength
+    const valueLength = raw.readInt32BE(at)
+    at += 4
+    if (valueLength < 0 || valueLength > raw.length - at) throw bad(`value length ${valueLength} passes the end of extFields`)
+    if (keyLength > 0 && valueLength > 0) fields[key] = raw.toString('utf8', at, at + valueLength)
+    at += valueLength
+  }
+  return fields
+}
+
+function bad(message: string): RemotingCommandException {
+  return new RemotingCommandException(`bad ROCKETMQ header: ${message}`, { code: 'BAD_HEADER' })
+}
+
+export function rocketMQHeaderBound(command: RemotingCommand): number {
+  let bound = FIXED + (command.remark?.length ?? 0) * 3
+  if (command.hasExtFields) {
+    const fields = command.extFields
+    for (const name in fields) bound += 6 + (name.length + fields[name].length) * 3
+  }
+  return bound
+}
+
+export function writeRocketMQHeader(command: RemotingCommand, target: Buffer, offset: number): number {
+  target.writeUInt16BE(command.code & 0xffff, offset)
+  target.writeUInt8(command.language & 0xff, offset + 2)
+  target.writeInt16BE(command.version, offset + 3)
+  target.writeInt32BE(command.opaque, offset + 5)
+  target.writeInt32BE(command.flag, offset + 9)
+  let at = offset + 17
+  const remarkLength = command.remark === undefined ? 0 : target.write(command.remark, at, 'utf8')
+  target.writeInt32BE(remarkLength, offset + 13)
+  at += remarkLength
+  const extLengthAt = at
+  at += 4
+  if (command.hasExtFields) {
+    const fields = command.extFields
+    for (const name in fields) {
+      const keyLength = target.write(name, at + 2, 'utf8')
+      target.writeInt16BE(keyLength, at)
+      at += 2 + keyLength
+      const valueLength = target.write(fields[name], at + 4, 'utf8')
+      target.writeInt32BE(valueLength, at)
+      at += 4 + valueLength
+    }
+  }
+  target.writeInt32BE(at - extLengthAt - 4, extLengthAt)
+  return at
+}

@@ -1,0 +1,32 @@
+/** Java's `LanguageCode`; the ordinal travels in binary headers, the name in JSON ones. */
+export const LanguageCode = {
+  JAVA: 0,
+  CPP: 1,
+  DOTNET: 2,
+  PYTHON: 3,
+  DELPHI: 4,
+  ERLANG: 5,
+  RUBY: 6,
+  OTHER: 7,
+  HTTP: 8,
+  GO: 9,
+  PHP: 10,
+  OMS: 11,
+  RUST: 12,
+  NODE_JS: 13,
+} as const
+
+export type LanguageName = keyof typeof LanguageCode
+
+const names = Object.keys(LanguageCode) as LanguageName[]
+const ordinals = new Map<string, number>(Object.entries(LanguageCode))
+
+/** The name of an ordinal; undefined for one that is not known. */
+export function languageName(ordinal: number): LanguageName | undefined {
+  return names[ordinal]
+}
+
+/** The ordinal of a name; -1 for one that is not known. */
+export function languageOrdinal(name: unknown): number {
+  return typeof name === 'string' ? (ordinals.get(name) ?? -1) : -1
+}

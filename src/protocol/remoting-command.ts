@@ -1,0 +1,114 @@
+import { decodeJsonHeader, jsonHeaderBound, writeJsonHeader } from './header-json.ts'
+import { decodeRocketMQExtFields, decodeRocketMQHeader, rocketMQHeaderBound, writeRocketMQHeader } from './header-rocketmq.ts'
+import { LanguageCode } from './language-code.ts'
+import type { OutgoingFrame } from './outgoing-frame.ts'
+
+export const SerializeType = { JSON: 0, ROCKETMQ: 1 } as const
+
+/** Flag bits of a command. */
+export const RESPONSE_FLAG = 1
+export const ONEWAY_FLAG = 2
+
+/** MQVersion ordinal that client and servers announce: V5_3_3. */
+export const CURRENT_VERSION = 479
+
+/** Header fields as they travel: everything is text. Has no prototype, so any name is only data. */
+export type ExtFields = Record<string, string>
+
+/** A request or an answer; Java's `RemotingCommand`. */
+export class RemotingCommand implements OutgoingFrame {
+  code: number
+  /** LanguageCode ordinal; -1 when the peer sent a name or number we do not know. */
+  language: number = LanguageCode.JAVA
+  version: number = CURRENT_VERSION
+  opaque = 0
+  flag = 0
+  remark: string | undefined = undefined
+  body: Buffer | undefined = undefined
+  serializeType: number = SerializeType.JSON
+  #extFields: ExtFields | undefined
+  /** Still undecoded binary map; decoded when somebody asks for the fields. */
+  rawExtFields: Buffer | undefined = undefined
+
+  constructor(code: number, extFields?: ExtFields, body?: Buffer) {
+    this.code = code
+    this.#extFields = extFields
+    this.body = body
+  }
+
+  /** A request in the given serialization; the connection's client gives it its opaque. */
+  static request(code: number, extFields?: ExtFields, body?: Buffer, serializeType: number = SerializeType.JSON): RemotingCommand {
+    const command = new RemotingCommand(code, extFields, body)
+    command.serializeType = serializeType
+    return command
+  }
+
+  /** The answer to `request`: its opaque and its serialization. */
+  static response(request: RemotingCommand, code: number, remark?: string, extFields?: ExtFields, body?: Buffer): RemotingCommand {
+    const command = new RemotingCommand(code, extFields, body)
+    command.opaque = request.opaque
+    command.flag = RESPONSE_FLAG
+    command.remark = remark
+    command.serializeType = request.serializeType
+    return command
+  }
+
+  /** Never undefined: an absent map reads as an empty one. Decoding a binary map may throw RemotingCommandException. */
+  get extFields(): ExtFields {
+    if (this.#extFields === undefined) {
+      this.#extFields = this.rawExtFields === undefined ? emptyExtFields() : decodeRocketMQExtFields(this.rawExtFields)
+      this.rawExtFields = undefined
+    }
+    return this.#extFields
+  }
+
+  set extFields(fields: ExtFields) {
+    this.#extFields = fields
+    this.rawExtFields = undefined
+  }
+
+  /** False when the map is absent from the wire, which some clients tell from an empty one. */
+  get hasExtFields(): boolean {
+    return this.#extFields !== undefined || this.rawExtFields !== undefined
+  }
+
+  get isResponse(): boolean {
+    return (this.flag & RESPONSE_FLAG) !== 0
+  }
+
+  get isOneway(): boolean {
+    return (this.flag & ONEWAY_FLAG) !== 0
+  }
+
+  headerBound(): number {
+    return this.serializeType === SerializeType.JSON ? jsonHeaderBound(this) : rocketMQHeaderBound(this)
+  }
+
+  writeHeader(target: Buffer, offset: number): number {
+    return this.serializeType === SerializeType.JSON
+      ? writeJsonHeader(this, target, offset)
+      : writeRocketMQHeader(this, target, offset)
+  }
+
+  /**
+   * Decodes the frame in `bytes[start, end)`, length word included. Header and body are views of `bytes`.
+   * @throws RemotingCommandException naming the field and the bound that was broken.
+   */
+  static decode(bytes: Buffer, start: number, end: number): RemotingCommand {
+    const word = bytes.readInt32BE(start + 4)
+    const headerStart = start + 8
+    const headerEnd = headerStart + (word & 0xffffff)
+    const type = word >>> 24
+    const command = new RemotingCommand(0)
+    command.serializeType = type
+    if (type === SerializeType.JSON) decodeJsonHeader(command, bytes, headerStart, headerEnd)
+    else decodeRocketMQHeader(command, bytes, headerStart, headerEnd)
+    if (headerEnd < end) command.body = bytes.subarray(headerEnd, end)
+    return command
+  }
+}
+
+/** A map for header fields that no outside name can damage. */
+export function emptyExtFields(): ExtFields {
+  return Object.create(null)
+}
