@@ -1,0 +1,2 @@
+/** The name server's tables; Java's `RouteInfoManager`. */
+export declare class RouteInfoManager {}
