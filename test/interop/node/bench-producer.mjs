@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import aliOns from 'ali-ons'
 
 const { values } = parseArgs({
-  options: { namesrv: { type: 'string' }, topic: { type: 'string' }, size: { type: 'string', default: '1024' } },
+  options: { namesrv: { type: 'string' }, topic: { type: 'string' }, size: { type: 'string', default: '1024' } }
 })
 const body = Buffer.alloc(Number(values.size), 'x')
 const producer = new aliOns.Producer({
@@ -16,7 +16,7 @@ const producer = new aliOns.Producer({
   sendMsgTimeout: 10_000,
   compressMsgBodyOverHowmuch: Number.MAX_SAFE_INTEGER,
   logger: { info() {}, debug() {}, warn() {}, error: console.error },
-  httpclient: {}, // asserted to be there; used only without a name server address
+  httpclient: {} // asserted to be there; used only without a name server address
 })
 await producer.ready()
 
@@ -50,10 +50,10 @@ async function round(mode, inFlight, count) {
     size: body.length,
     count,
     msgPerSec: Math.round(count / seconds),
-    cpuMicrosPerMsg: Math.round((user + system) * 100 / count) / 100,
+    cpuMicrosPerMsg: Math.round(((user + system) * 100) / count) / 100,
     p50Ms: took[Math.floor(count * 0.5)],
     p99Ms: took[Math.floor(count * 0.99)],
-    errors,
+    errors
   }
 }
 

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import aliOns from 'ali-ons'
 
 const { values } = parseArgs({
-  options: { namesrv: { type: 'string' }, topic: { type: 'string' }, count: { type: 'string', default: '10' } },
+  options: { namesrv: { type: 'string' }, topic: { type: 'string' }, count: { type: 'string', default: '10' } }
 })
 const count = Number(values.count)
 const peer = 'ali-ons'
@@ -16,7 +16,7 @@ const producer = new aliOns.Producer({
   sendMsgTimeout: 20_000,
   clientIP: '127.0.0.1',
   httpclient: {}, // asserted to be there; used only without a name server address
-  logger,
+  logger
 })
 await producer.ready()
 
@@ -39,19 +39,25 @@ for (const mode of ['send', 'compressed']) {
         keys: message.keys,
         text: message.properties.text,
         flag: index,
-        body: body.toString('base64'),
+        body: body.toString('base64')
       }
       try {
         const result = await producer.send(message)
         const queueId = Number(result.messageQueue.queueId)
         console.log(
-          JSON.stringify({ ...sent, status: result.sendStatus, offsetMsgId: result.msgId, queueId, queueOffset: result.queueOffset }),
+          JSON.stringify({
+            ...sent,
+            status: result.sendStatus,
+            offsetMsgId: result.msgId,
+            queueId,
+            queueOffset: result.queueOffset
+          })
         )
       } catch (error) {
         failed = true
         console.log(JSON.stringify({ ...sent, status: 'FAILED', error: String(error) }))
       }
-    }),
+    })
   )
 }
 // its own close waits for timers; everything sent has been answered

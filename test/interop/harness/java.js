@@ -4,8 +4,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { LineProcess, run } from './processes.mjs'
-import { awaitRoute } from './remoting.mjs'
+import { LineProcess, run } from './processes.js'
+import { awaitRoute } from './remoting.js'
 
 const javaDir = fileURLToPath(new URL('../java/', import.meta.url))
 
@@ -16,11 +16,11 @@ const SERVER_FLAGS = [
   '--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED',
   '--add-exports=java.base/sun.nio.ch=ALL-UNNAMED',
   '--add-opens=java.base/java.nio=ALL-UNNAMED',
-  '--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED',
+  '--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED'
 ]
 /** The netty of 4.7.1 does not initialise without these. */
 const OLD_CLIENT_FLAGS = ['java.lang', 'java.nio', 'sun.nio.ch', 'jdk.internal.misc'].map(
-  (name) => `--add-opens=java.base/${name}=ALL-UNNAMED`,
+  (name) => `--add-opens=java.base/${name}=ALL-UNNAMED`
 )
 /** A suite starts more than it runs, so it skips the optimising compiler; a benchmark must not. */
 const QUICK_START_FLAGS = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-Xshare:auto']
@@ -64,7 +64,7 @@ export function temporaryDirectory(name) {
     remove() {
       process.removeListener('exit', remove)
       remove()
-    },
+    }
   }
 }
 
@@ -76,7 +76,7 @@ export function startProgram({ main, version, args, home, quick = true, heap = '
     ...(version.startsWith('4.') ? OLD_CLIENT_FLAGS : SERVER_FLAGS),
     `-Duser.home=${home}`,
     `-Drocketmq.client.logRoot=${join(home, 'logs')}`,
-    '-Drocketmq.client.logLevel=ERROR',
+    '-Drocketmq.client.logLevel=ERROR'
   ]
   return new LineProcess(`${main} ${version}`, 'java', [...flags, '-cp', classPath(version), `interop.${main}`, ...args])
 }
@@ -110,9 +110,17 @@ const topicConfigs = (topics) =>
     topicConfigTable: Object.fromEntries(
       Object.entries(topics).map(([topicName, queues]) => [
         topicName,
-        { topicName, readQueueNums: queues, writeQueueNums: queues, perm: 6, topicFilterType: 'SINGLE_TAG', topicSysFlag: 0, order: false },
-      ]),
-    ),
+        {
+          topicName,
+          readQueueNums: queues,
+          writeQueueNums: queues,
+          perm: 6,
+          topicFilterType: 'SINGLE_TAG',
+          topicSysFlag: 0,
+          order: false
+        }
+      ])
+    )
   })
 
 /**
@@ -141,9 +149,9 @@ export async function startRealCluster({ topics, heap = '512m', quick = true, br
         classPath(SERVER_VERSION),
         main,
         '-c',
-        join(home, configFile),
+        join(home, configFile)
       ],
-      { env: { ...process.env, ROCKETMQ_HOME: home }, cwd: home },
+      { env: { ...process.env, ROCKETMQ_HOME: home }, cwd: home }
     )
     started.push(child)
     return child
@@ -160,7 +168,7 @@ export async function startRealCluster({ topics, heap = '512m', quick = true, br
       listenPort: namesrvPort,
       bindAddress: '127.0.0.1',
       kvConfigPath: join(home, 'kvConfig.json'),
-      configStorePath: join(home, 'namesrv.properties'),
+      configStorePath: join(home, 'namesrv.properties')
     })
     const store = join(home, 'store')
     mkdirSync(join(store, 'config'), { recursive: true })
@@ -182,12 +190,19 @@ export async function startRealCluster({ topics, heap = '512m', quick = true, br
       autoCreateTopicEnable: true,
       deleteWhen: '04',
       diskMaxUsedSpaceRatio: 95,
-      ...brokerConfig,
+      ...brokerConfig
     })
     await namesrv.lineWith('boot success', 60_000)
     await broker.lineWith('boot success', 60_000)
     await awaitRoute(namesrvAddr, Object.keys(topics)[0])
-    return { version: SERVER_VERSION, namesrvAddr, brokerAddr: `127.0.0.1:${port}`, home, stop, pids: started.map((child) => child.pid) }
+    return {
+      version: SERVER_VERSION,
+      namesrvAddr,
+      brokerAddr: `127.0.0.1:${port}`,
+      home,
+      stop,
+      pids: started.map((child) => child.pid)
+    }
   } catch (error) {
     await stop()
     throw error
@@ -217,6 +232,6 @@ export async function startPullReader({ namesrvAddr, home, version = SERVER_VERS
       if (line.error) throw new Error(`${child.name}: ${line.error}`)
       return line
     },
-    stop: () => child.stop('SIGKILL'),
+    stop: () => child.stop('SIGKILL')
   }
 }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run } from './processes.mjs'
+import { run } from './processes.js'
 
 const runs = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0
 

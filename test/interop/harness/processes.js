@@ -86,7 +86,7 @@ export class LineProcess {
         reject: (error) => {
           clearTimeout(timer)
           reject(error)
-        },
+        }
       }
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1)

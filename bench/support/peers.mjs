@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startProgram } from '../../test/interop/harness/java.js'
+import { LineProcess, run } from '../../test/interop/harness/processes.js'
+import { nodePeerDirectory } from '../../test/interop/harness/tools.js'
+
+const benchDirectory = fileURLToPath(new URL('../', import.meta.url))
+const goDirectory = join(benchDirectory, 'go')
+
+/** Builds the Go producer; the tool's own cache makes a second call cheap. */
+export const buildGo = () => run('go build', 'go', ['build', '-o', join('target', 'bench-go'), '.'], { cwd: goDirectory })
+
+export const hasDist = (...files) => files.every((file) => existsSync(join(benchDirectory, '..', 'dist', file)))
+
+/** How each peer is started; all speak the same lines on standard input and output. */
+const START = {
+  ceiling: (args) => new LineProcess('ceiling', process.execPath, [join(benchDirectory, 'ceiling.mjs'), ...args]),
+  'ceiling-binary': (args) =>
+    new LineProcess('ceiling', process.execPath, [join(benchDirectory, 'ceiling.mjs'), ...args, '--header', 'binary']),
+  ours: (args) => new LineProcess('ours', process.execPath, [join(benchDirectory, 'our-producer.mjs'), ...args]),
+  java: (args, home) => startProgram({ main: 'BenchProducer', version: '5.3.3', args, home, quick: false, heap: '1g' }),
+  go: (args) => new LineProcess('go', join(goDirectory, 'target', 'bench-go'), args),
+  'ali-ons': (args) => new LineProcess('ali-ons', process.execPath, [join(nodePeerDirectory, 'bench-producer.mjs'), ...args])
+}
+
+/** Starts a peer against a server; `round` runs one round and gives the line that it printed. */
+export async function startPeer(name, { namesrvAddr, topic, size, home }) {
+  const child = START[name](['--namesrv', namesrvAddr, '--topic', topic, '--size', String(size)], home)
+  await child.json()
+  return {
+    name,
+    async round({ mode, inFlight, count }) {
+      child.write(`round ${mode} ${inFlight} ${count}`)
+      return await child.json(300_000)
+    },
+    stop: () => child.stop('SIGKILL')
+  }
+}

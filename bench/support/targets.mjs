@@ -1,0 +1,51 @@
+import { quartiles } from './statistics.mjs'
+
+/*
+ * A target compares two cases of the same round, or is a limit on a start-up figure. A ratio holds when the median of
+ * the paired ratios meets it; with fewer rounds than this it is printed but proves nothing.
+ */
+export const ROUNDS_NEEDED = 9
+
+export const TARGETS = [
+  { name: 'msg/s, ours : ceiling', of: 'real/ours/256', to: 'real/ceiling/256', field: 'msgPerSec', atLeast: 0.9 },
+  { name: 'msg/s, ours : Java', of: 'real/ours/256', to: 'real/java/256', field: 'msgPerSec', atLeast: 1.08 },
+  { name: 'msg/s, ours : ali-ons', of: 'real/ours/256', to: 'real/ali-ons/256', field: 'msgPerSec', atLeast: 1.8 },
+  { name: 'msg/s, ours : Go', of: 'real/ours/256', to: 'real/go/256', field: 'msgPerSec', atLeast: 1.8 },
+  { name: 'CPU a message, ours : Java', of: 'real/ours/256', to: 'real/java/256', field: 'cpuMicrosPerMsg', atMost: 0.4 },
+  { name: 'CPU a message, ours : ceiling', of: 'real/ours/256', to: 'real/ceiling/256', field: 'cpuMicrosPerMsg', atMost: 2.6 },
+  { name: 'p50 one at a time, ours : ali-ons', of: 'real/ours/1', to: 'real/ali-ons/1', field: 'p50Ms', atMost: 1.05 },
+  {
+    name: 'ceiling client, our broker : real broker',
+    of: 'ours/ceiling/256',
+    to: 'real/ceiling/256',
+    field: 'msgPerSec',
+    atLeast: 3
+  },
+  { name: 'Java producer, our broker : real broker', of: 'ours/java/256', to: 'real/java/256', field: 'msgPerSec', atLeast: 1 },
+  { name: 'broker, exec to ready line, ms', startup: 'readyMillis', atMost: 250 },
+  { name: 'broker, resident at ready, MB', startup: 'residentMB', atMost: 110 }
+]
+
+/** The verdict on one target, or undefined where a side was not measured. */
+export function judge({ name, of, to, field, startup: figure, atLeast, atMost }, results, startup) {
+  const values = figure === undefined ? ratios(results, of, to, field) : (startup?.broker.map((run) => run[figure]) ?? [])
+  if (values.length === 0) return undefined
+  const { q1, median, q3 } = quartiles(values)
+  const digits = figure === undefined ? 3 : 0
+  return {
+    name,
+    wanted: atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`,
+    measured: median.toFixed(digits),
+    spread: `${q1.toFixed(digits)}–${q3.toFixed(digits)}`,
+    met: atLeast === undefined ? median <= atMost : median >= atLeast,
+    proven: figure !== undefined || values.length >= ROUNDS_NEEDED,
+    values
+  }
+}
+
+function ratios(results, of, to, field) {
+  const byRound = new Map(results.filter((line) => line.case === to).map((line) => [line.round, line[field]]))
+  return results
+    .filter((line) => line.case === of && byRound.get(line.round) > 0)
+    .map((line) => line[field] / byRound.get(line.round))
+}

@@ -1,0 +1,61 @@
+import type { LineProcess } from './processes.js'
+
+export declare const SERVER_VERSION: string
+export declare const CLIENT_VERSIONS: string[]
+
+export interface RealCluster {
+  version: string
+  namesrvAddr: string
+  brokerAddr: string
+  /** Temporary directory of everything the servers write; programs may use it too. */
+  home: string
+  /** Name server, broker. */
+  pids: number[]
+  stop(): Promise<void>
+}
+
+/** What the real pull consumer says of a message. */
+export interface ReadMessage {
+  topic: string
+  queueId: number
+  queueOffset: number
+  commitLogOffset: number
+  msgId: string
+  offsetMsgId: string
+  tags: string | null
+  keys: string | null
+  flag: number
+  sysFlag: number
+  bodyCRC: number
+  storeSize: number
+  bornTimestamp: number
+  storeTimestamp: number
+  reconsumeTimes: number
+  properties: Record<string, string>
+  /** Base64, decompressed by the consumer. */
+  body: string
+}
+
+export interface PullReader {
+  read(topic: string, count: number): Promise<{ messages: ReadMessage[]; queues: number }>
+  decodeId(uniqKey: string): Promise<{ ip: string; pid: number; time: number }>
+  stop(): Promise<unknown>
+}
+
+export declare function buildJava(): Promise<void>
+export declare function temporaryDirectory(name: string): { path: string; remove(): void }
+export declare function startProgram(options: {
+  main: string
+  version: string
+  args: string[]
+  home: string
+  quick?: boolean
+  heap?: string
+}): LineProcess
+export declare function startRealCluster(options: {
+  topics: Record<string, number>
+  heap?: string
+  quick?: boolean
+  brokerConfig?: Record<string, string | number | boolean>
+}): Promise<RealCluster>
+export declare function startPullReader(options: { namesrvAddr: string; home: string; version?: string }): Promise<PullReader>

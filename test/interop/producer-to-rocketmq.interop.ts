@@ -1,0 +1,146 @@
+import { isIP } from 'node:net'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { DefaultMQProducer, Message, type MessageQueue, type SendResult } from '../../dist/index.js'
+import { CLIENT_VERSIONS, type PullReader, type ReadMessage, startPullReader } from './harness/java.js'
+import { pullTopic } from './harness/remoting.js'
+import {
+  expectAllAcknowledged,
+  expectBrokerProperties,
+  expectSameMessages,
+  QUEUES,
+  type SentMessage,
+  topicOf
+} from './support.ts'
+
+// This package's producer, the real broker, and the real consumers.
+const real = inject('real')
+const COUNT = 10
+const COMPRESSED_BIT = 1
+
+let producer: DefaultMQProducer
+let readers: Map<string, PullReader>
+
+beforeAll(async () => {
+  const started = await Promise.all(
+    CLIENT_VERSIONS.map(async (version) => [version, await startPullReader({ ...real, version })] as const)
+  )
+  readers = new Map(started)
+  producer = new DefaultMQProducer({ producerGroup: 'interop-ours', namesrvAddr: real.namesrvAddr, sendMsgTimeout: 20_000 })
+  await producer.start()
+})
+afterAll(async () => {
+  await producer?.shutdown()
+  await Promise.all([...(readers?.values() ?? [])].map((reader) => reader.stop()))
+})
+
+/** The same message that the foreign producers of this suite send. */
+function build(mode: string, index: number): { message: Message; sent: SentMessage } {
+  const text = `ours ${mode} ${index} ü你好 🚀`
+  const body = mode === 'compressed' ? Buffer.alloc(9000 + index, text) : Buffer.from(text)
+  const sent: SentMessage = {
+    case: `ours/${mode}/${index}`,
+    mode,
+    index,
+    tags: `tag-${mode}`,
+    keys: `key-${index} 键-${mode}`,
+    text: 'value = {"a":1}, 属性',
+    flag: index,
+    body: body.toString('base64'),
+    status: 'FAILED'
+  }
+  const message = new Message({
+    topic: topicOf(mode),
+    tags: sent.tags,
+    keys: [`key-${index}`, `键-${mode}`],
+    flag: index,
+    body,
+    properties: { case: sent.case, text: sent.text }
+  })
+  return { message, sent }
+}
+
+function withResult(sent: SentMessage, { sendStatus, msgId, offsetMsgId, messageQueue, queueOffset }: SendResult): SentMessage {
+  return { ...sent, status: sendStatus, msgId, offsetMsgId, queueId: messageQueue.queueId, queueOffset }
+}
+
+type Send = (message: Message, index: number) => Promise<SendResult | undefined>
+
+const SENDS: Record<string, Send> = {
+  await: (message) => producer.send(message),
+  callback: (message) =>
+    new Promise((resolve, reject) => {
+      producer.send(message, {}, (error, result) => (error ? reject(error) : resolve(result)))
+    }),
+  oneway: async (message) => {
+    await producer.sendOneway(message)
+    return undefined
+  },
+  queue: async (message, index) => {
+    const queues = await producer.fetchPublishMessageQueues(message.topic)
+    return await producer.send(message, { queue: queues[index % queues.length] as MessageQueue })
+  },
+  selector: (message, index) =>
+    producer.send(message, {
+      selector: (queues, _message, arg) => queues[Number(arg) % queues.length] as MessageQueue,
+      arg: index
+    }),
+  compressed: (message) => producer.send(message)
+}
+
+async function sendSingles(mode: string): Promise<SentMessage[]> {
+  const send = SENDS[mode] as Send
+  return await Promise.all(
+    Array.from({ length: COUNT }, async (_, index) => {
+      const { message, sent } = build(mode, index)
+      const result = await send(message, index)
+      return result === undefined ? { ...sent, status: 'ONEWAY' } : withResult(sent, result)
+    })
+  )
+}
+
+async function sendBatch(): Promise<SentMessage[]> {
+  const built = Array.from({ length: COUNT }, (_, index) => build('batch', index))
+  const result = await producer.send(built.map(({ message }) => message))
+  return built.map(({ sent }) => withResult(sent, result))
+}
+
+async function expectReadBack(mode: string, sent: SentMessage[]): Promise<ReadMessage[]> {
+  const topic = topicOf(mode)
+  expectAllAcknowledged(sent)
+  let newest: ReadMessage[] = []
+  for (const [version, reader] of readers) {
+    const { messages } = await reader.read(topic, sent.length)
+    expectSameMessages(sent, messages)
+    expectBrokerProperties(messages)
+    if (version === '5.3.3') newest = messages
+  }
+  const stored = await pullTopic(real.brokerAddr, topic, QUEUES)
+  expectSameMessages(sent, stored)
+  expect(stored.map(({ sysFlag }) => sysFlag & COMPRESSED_BIT)).toEqual(sent.map(() => (mode === 'compressed' ? 1 : 0)))
+  return newest
+}
+
+describe('our producer → RocketMQ', () => {
+  test.each(Object.keys(SENDS))(
+    '%s: each Java consumer reads the bytes, tags, keys and properties that were sent',
+    async (mode) => {
+      await expectReadBack(mode, await sendSingles(mode))
+    }
+  )
+
+  test('batch: each Java consumer reads the bytes, tags, keys and properties that were sent', async () => {
+    await expectReadBack('batch', await sendBatch())
+  })
+
+  test('Java takes address, process and time from our unique ids', async () => {
+    const reader = readers.get('5.3.3') as PullReader
+    const before = Date.now()
+    const { msgId } = await producer.send(build('ids', 0).message)
+    const after = Date.now()
+    const { ip, pid, time } = await reader.decodeId(msgId)
+    expect(isIP(ip)).not.toBe(0)
+    expect(pid).toBe(process.pid & 0xffff)
+    expect(time).toBeGreaterThanOrEqual(before)
+    expect(time).toBeLessThanOrEqual(after)
+  })
+})

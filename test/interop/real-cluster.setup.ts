@@ -1,0 +1,23 @@
+import type { TestProject } from 'vitest/node'
+import { buildJava, type RealCluster, startRealCluster } from './harness/java.js'
+import { installNodePeer } from './harness/tools.js'
+import { comparedWith, OUR_MODES, PEERS, QUEUES, topicOf } from './support.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    real: Pick<RealCluster, 'namesrvAddr' | 'brokerAddr' | 'home'>
+  }
+}
+
+/** Topics exist from the start: ali-ons does not create any, and a topic of its own keeps each case's messages apart. */
+const topics = Object.fromEntries([...PEERS, ...PEERS.map(comparedWith), ...OUR_MODES].map((name) => [topicOf(name), QUEUES]))
+
+/** One real name server and broker for the whole suite. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await Promise.all([buildJava(), installNodePeer()])
+  // A broker answers "busy" for what waited longer than this in its queue, which a loaded machine alone brings about.
+  const cluster = await startRealCluster({ topics, brokerConfig: { waitTimeMillsInSendQueue: 20_000 } })
+  const { namesrvAddr, brokerAddr, home } = cluster
+  project.provide('real', { namesrvAddr, brokerAddr, home })
+  return () => cluster.stop()
+}

@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+import { missingTools } from './harness/tools.js'
+
+// Said here, before the runner prints anything: this suite needs real servers, and a host without them is no failure of it.
+const missing = missingTools()
+if (missing.length > 0) {
+  console.log(`not run: interop: ${missing.join(', ')}`)
+  process.exit(0)
+}
+
+export default defineConfig({
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  test: {
+    include: ['*.interop.ts'],
+    globalSetup: ['./real-cluster.setup.ts'],
+    // one file after the other: each starts virtual machines of its own
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
+    allowOnly: false
+  }
+})
