@@ -2,6 +2,8 @@ import { isIP } from 'node:net'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { DefaultMQProducer, Message, type MessageQueue, type SendResult } from '../../dist/index.js'
 import { CLIENT_VERSIONS, type PullReader, type ReadMessage, startPullReader } from './harness/java.js'
+import { cliPath } from './harness/ours.js'
+import { LineProcess } from './harness/processes.js'
 import { pullTopic } from './harness/remoting.js'
 import {
   expectAllAcknowledged,
@@ -16,6 +18,16 @@ import {
 const real = inject('real')
 const COUNT = 10
 const COMPRESSED_BIT = 1
+
+/** A line of the command line's `send --json`. */
+interface SendLine {
+  sendStatus: string
+  msgId: string
+  offsetMsgId: string
+  brokerName: string
+  queueId: number
+  queueOffset: number
+}
 
 let producer: DefaultMQProducer
 let readers: Map<string, PullReader>
@@ -130,6 +142,21 @@ describe('our producer → RocketMQ', () => {
 
   test('batch: each Java consumer reads the bytes, tags, keys and properties that were sent', async () => {
     await expectReadBack('batch', await sendBatch())
+  })
+
+  test('the send command: Java reads what it sent', async () => {
+    const topic = topicOf('command')
+    const args = ['send', '--namesrv', real.namesrvAddr, '--topic', topic, '--tags', 'tag', '--keys', 'key', '--body', 'ü你好 🚀']
+    const child = new LineProcess('send command', process.execPath, [cliPath, ...args, '--count', '3', '--json'])
+    const printed = await child.jsonUntilExit<SendLine>()
+    expect(printed.map(({ sendStatus }) => sendStatus)).toEqual(['SEND_OK', 'SEND_OK', 'SEND_OK'])
+    const { messages } = await (readers.get('5.3.3') as PullReader).read(topic, 3)
+    const position = ({ queueId, queueOffset, msgId, offsetMsgId }: SendLine | ReadMessage) =>
+      `${queueId} ${queueOffset} ${msgId} ${offsetMsgId}`
+    expect(messages.map(position).toSorted()).toEqual(printed.map(position).toSorted())
+    for (const { body, tags, keys } of messages) {
+      expect({ body: Buffer.from(body, 'base64').toString(), tags, keys }).toEqual({ body: 'ü你好 🚀', tags: 'tag', keys: 'key' })
+    }
   })
 
   test('Java takes address, process and time from our unique ids', async () => {

@@ -10,7 +10,9 @@ declare module 'vitest' {
 }
 
 /** Topics exist from the start: ali-ons does not create any, and a topic of its own keeps each case's messages apart. */
-const topics = Object.fromEntries([...PEERS, ...PEERS.map(comparedWith), ...OUR_MODES].map((name) => [topicOf(name), QUEUES]))
+const topics = Object.fromEntries(
+  [...PEERS, ...PEERS.map(comparedWith), ...OUR_MODES, 'command'].map((name) => [topicOf(name), QUEUES])
+)
 
 /** One real name server and broker for the whole suite. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {

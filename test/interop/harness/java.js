@@ -147,6 +147,7 @@ export async function startRealCluster({ topics, heap = '512m', quick = true, br
         `-Drocketmq.home.dir=${home}`,
         '-cp',
         classPath(SERVER_VERSION),
+        'interop.Server',
         main,
         '-c',
         join(home, configFile)

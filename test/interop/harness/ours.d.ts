@@ -1,3 +1,5 @@
+export declare const cliPath: string
+
 export interface ReadyLine {
   ready: true
   namesrvAddr: string

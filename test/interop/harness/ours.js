@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { LineProcess } from './processes.js'
 
-const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
+/** The command line as built. */
+export const cliPath = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
 
 /** This package's broker as a process of its own; resolves with what its ready line says. */
 export async function startOurBroker({ topics, args = [] }) {
   const topicArgs = Object.entries(topics).flatMap(([name, queues]) => ['--topic', `${name}:${queues}`])
   const child = new LineProcess('our broker', process.execPath, [
-    cli,
+    cliPath,
     'broker',
     '--json',
     '--namesrv-port',

@@ -6,6 +6,14 @@ const running = new Set()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
+// a signal alone would end the process without an exit event
+for (const [signal, number] of [
+  ['SIGHUP', 1],
+  ['SIGINT', 2],
+  ['SIGTERM', 15]
+]) {
+  process.on(signal, () => process.exit(128 + number))
+}
 
 const STDERR_KEPT = 8192
 const TERM_PATIENCE_MILLIS = 8000
