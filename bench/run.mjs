@@ -3,7 +3,7 @@
 //   --count N      messages a round with 256 in flight (100000); one at a time sends a twentieth of it
 //   --only LIST    comma list of case ids or parts of them, as real/java, /1, ours/, startup
 //   --size BYTES   body size (1024)               --name NAME  last part of the result file's name
-//   --broker-args  further words for our broker's command line, as '--set maxBytes=1073741824'
+//   --broker-args  further words for our broker's command line, as --broker-args='--set maxBytes=1073741824'
 // Raw results go to bench/results/<date>-<name>.json, tables to standard output, progress to standard error.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'

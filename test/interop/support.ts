@@ -118,7 +118,12 @@ export function expectBrokerProperties(read: { properties: Record<string, string
   }
 }
 
-/** Names of the properties of each message as stored, for comparing two brokers. */
-export function propertyNames(stored: StoredMessage[]): Record<string, string[]> {
-  return Object.fromEntries(stored.map(({ properties }) => [properties.case, Object.keys(properties).toSorted()]))
+/** What a broker keeps of each message apart from its place and its unique id, for comparing two brokers. */
+export function keptOf(stored: StoredMessage[]): Record<string, unknown> {
+  return Object.fromEntries(
+    stored.map(({ properties, sysFlag, bodyCRC }) => {
+      const { UNIQ_KEY: uniqKey, ...rest } = properties
+      return [properties.case, { ...rest, hasUniqKey: uniqKey !== undefined, sysFlag, bodyCRC }]
+    })
+  )
 }
