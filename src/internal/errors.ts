@@ -51,8 +51,8 @@ export class RocketMQError extends Error {
 
   constructor(message: string, options: RocketMQErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    const constructor = new.target as typeof RocketMQError
-    this.name = constructor.brandName
+    const errorClass = new.target as typeof RocketMQError
+    this.name = errorClass.brandName
     this.code = options.code ?? 'ERR_ROCKETMQ'
     this.responseCode = options.responseCode ?? -1
     this.retryable = options.retryable ?? false
@@ -60,12 +60,12 @@ export class RocketMQError extends Error {
     this.attempts = options.attempts ?? []
     this.hint = options.hint
     this.uniqKey = options.uniqKey
-    for (let c: typeof RocketMQError | null = constructor; c?.brandName !== undefined; c = Object.getPrototypeOf(c)) {
+    for (let c: typeof RocketMQError | null = errorClass; c?.brandName !== undefined; c = Object.getPrototypeOf(c)) {
       Object.defineProperty(this, brand(c.brandName), { value: true })
     }
   }
 
-  static [Symbol.hasInstance](value: unknown): boolean {
+  static override [Symbol.hasInstance](value: unknown): boolean {
     return hasBrand(value, brand(this.brandName))
   }
 }

@@ -1,0 +1,16 @@
+/**
+ * The loopback broker: a RocketMQ name server and brokers in this process, for integration tests and local development.
+ *
+ * @module
+ */
+export type { BrokerConfig } from './broker/broker-config.ts'
+export type { Clock, Timer } from './internal/clock.ts'
+export type { Fault, FaultAction, FaultHandle, FaultMatch, FaultPoint } from './internal/fault-table.ts'
+export { FaultTable } from './internal/fault-table.ts'
+export { HeldClock } from './internal/held-clock.ts'
+export { LoopbackBroker } from './loopback/loopback-broker.ts'
+export type { LoopbackBrokerOptions, LoopbackClientOptions, LoopbackTopicOptions } from './loopback/loopback-options.ts'
+export type { StoredMessage } from './loopback/stored-messages.ts'
+export type { MessageStoreConfig } from './store/message-store-config.ts'
+export { MemoryNetwork } from './transport/memory-network.ts'
+export type { Network, NetworkListener, NetworkSocket } from './transport/network.ts'

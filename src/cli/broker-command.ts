@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs'
+import { parseBrokerProperties } from '../broker/broker-properties.ts'
+import type { Logger } from '../internal/logger.ts'
+import { LoopbackBroker } from '../loopback/loopback-broker.ts'
+import type { LoopbackTopicOptions } from '../loopback/loopback-options.ts'
+import { oneOf, parseOptions, UsageError, wholeNumber } from './arguments.ts'
+
+const HELP = `rocketmq-producer broker [options]
+  --host ADDRESS                 address to bind (127.0.0.1)
+  --namesrv-port PORT            name server's port, 0 for any free one (9876)
+  --port PORT                    broker's port, 0 for any free one (10911)
+  --store memory                 where messages are kept (memory)
+  --flush async|sync             ASYNC_FLUSH or SYNC_FLUSH (async)
+  --commitlog-file-size BYTES    size of a commit log segment
+  --consumequeue-file-size BYTES size of a consume queue segment
+  --topic NAME[:QUEUES]          a topic to create; may be given again
+  --config FILE                  RocketMQ's own settings, NAME=VALUE a line
+  --set NAME=VALUE               one of them; may be given again
+  --json                         the ready line as JSON
+SIGTERM or SIGINT finishes what is in flight and exits 0.`
+
+/** Errors and warnings only: the ready line is what people look for. */
+const stderrLogger: Logger = {
+  debug() {},
+  info() {},
+  warn: (message) => void process.stderr.write(`WARN ${message}\n`),
+  error: (message) => void process.stderr.write(`ERROR ${message}\n`)
+}
+
+export async function brokerCommand(args: readonly string[]): Promise<number> {
+  const values = parseOptions(args, {
+    host: { type: 'string' },
+    'namesrv-port': { type: 'string' },
+    port: { type: 'string' },
+    store: { type: 'string' },
+    'data-dir': { type: 'string' },
+    flush: { type: 'string' },
+    'commitlog-file-size': { type: 'string' },
+    'consumequeue-file-size': { type: 'string' },
+    topic: { type: 'string', multiple: true },
+    config: { type: 'string' },
+    set: { type: 'string', multiple: true },
+    json: { type: 'boolean' }
+  })
+  if (values['help']) {
+    process.stdout.write(`${HELP}\n`)
+    return 0
+  }
+  const store = oneOf('store', values['store'], ['memory', 'file'], 'memory')
+  if (store === 'file' || values['data-dir'] !== undefined) {
+    throw new UsageError('--store file and --data-dir are not served by this version: messages are kept in memory')
+  }
+  const host = typeof values['host'] === 'string' ? values['host'] : '127.0.0.1'
+  const entries = settings(values['config'], (values['set'] as string[] | undefined) ?? [])
+  for (const [option, name] of [
+    ['commitlog-file-size', 'mappedFileSizeCommitLog'],
+    ['consumequeue-file-size', 'mappedFileSizeConsumeQueue']
+  ] as const) {
+    if (values[option] !== undefined)
+      entries.push([name, String(wholeNumber(option, values[option], 0, 1, Number.MAX_SAFE_INTEGER))])
+  }
+  const flush = oneOf('flush', values['flush'], ['async', 'sync'], 'async')
+  if (values['flush'] !== undefined) entries.push(['flushDiskType', flush === 'sync' ? 'SYNC_FLUSH' : 'ASYNC_FLUSH'])
+  const broker = await LoopbackBroker.start({
+    host,
+    namesrvPort: wholeNumber('namesrv-port', values['namesrv-port'], 9876, 0, 65535),
+    port: wholeNumber('port', values['port'], 10911, 0, 65535),
+    topics: topics((values['topic'] as string[] | undefined) ?? []),
+    logger: stderrLogger,
+    ...parseBrokerProperties(entries)
+  })
+  warnIfReachable(host)
+  const ready = {
+    ready: true,
+    namesrvAddr: broker.namesrvAddr,
+    brokers: broker.brokers.map(({ brokerName, brokerId, addr }) => ({ brokerName, brokerId, addr })),
+    startMillis: Math.round(performance.now())
+  }
+  const line = values['json']
+    ? JSON.stringify(ready)
+    : `name server ${ready.namesrvAddr}, ${ready.brokers.map((b) => `${b.brokerName} ${b.addr}`).join(', ')}: ready in ${ready.startMillis} ms`
+  process.stdout.write(`${line}\n`)
+  await stopSignal()
+  await broker.close()
+  return 0
+}
+
+function warnIfReachable(host: string): void {
+  if (!/^(127\.|localhost$|::1$)/.test(host)) {
+    stderrLogger.warn(`bound to ${host}: everybody who reaches this address can send and read, nobody is authenticated`)
+  }
+}
+
+/** The first SIGTERM or SIGINT. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      process.off('SIGTERM', stop)
+      process.off('SIGINT', stop)
+      resolve()
+    }
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+  })
+}
+
+function topics(specifications: readonly string[]): Record<string, LoopbackTopicOptions> {
+  const table: Record<string, LoopbackTopicOptions> = Object.create(null)
+  for (const text of specifications) {
+    const match = /^([%|\w-]+)(?::(\d{1,4}))?$/.exec(text)
+    if (match === null)
+      throw new UsageError(`--topic is "${text}": expected NAME or NAME:QUEUES, the name of letters, digits and %|_-`)
+    table[match[1]] = match[2] === undefined ? {} : { queues: wholeNumber('topic', match[2], 4, 1, 1024) }
+  }
+  return table
+}
+
+function settings(file: unknown, assignments: readonly string[]): Array<[string, string]> {
+  const lines = typeof file === 'string' ? readFileSync(file, 'utf8').split(/\r?\n/) : []
+  const entries: Array<[string, string]> = []
+  for (const line of lines) {
+    const text = line.trim()
+    if (text !== '' && !text.startsWith('#') && !text.startsWith('!')) entries.push(assignment(text, `a line of ${String(file)}`))
+  }
+  for (const text of assignments) entries.push(assignment(text, '--set'))
+  return entries
+}
+
+function assignment(text: string, where: string): [string, string] {
+  const at = text.search(/[=:]/)
+  if (at <= 0) throw new UsageError(`${where} is "${text}": expected NAME=VALUE`)
+  return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
+}

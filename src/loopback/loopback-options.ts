@@ -1,0 +1,50 @@
+import type { BrokerConfig } from '../broker/broker-config.ts'
+import type { Clock } from '../internal/clock.ts'
+import type { FaultTable } from '../internal/fault-table.ts'
+import type { Logger } from '../internal/logger.ts'
+import type { NamesrvConfig } from '../nameserver/namesrv-config.ts'
+import type { MessageStoreConfig } from '../store/message-store-config.ts'
+import type { Network } from '../transport/network.ts'
+
+export interface LoopbackTopicOptions {
+  /** Read and write queues. @default 4 */
+  queues?: number
+  /** Permission bits: 2 write, 4 read. @default 6 */
+  perm?: number
+}
+
+export interface LoopbackBrokerOptions {
+  /** Topics that exist from the start; others are created by the first send, as `autoCreateTopicEnable` says. */
+  topics?: Record<string, LoopbackTopicOptions>
+  /** How many master brokers, named `broker-a`, `broker-b`, ... @default 1 */
+  brokers?: number
+  /** Address to bind; anything but a loopback address is reachable from outside. @default '127.0.0.1' */
+  host?: string
+  /** Port of the name server, 0 for any free one. @default 0 */
+  namesrvPort?: number
+  /** Port of the first broker, 0 for any free one; further brokers take any free port. @default 0 */
+  port?: number
+  /** A `MemoryNetwork` for tests without ports. @default real TCP */
+  network?: Network
+  /** A `HeldClock` for tests that turn the time themselves. @default the system's clock */
+  clock?: Clock
+  /** @default silent */
+  logger?: Logger
+  /** Faults to strike with; the table may be filled later. */
+  faults?: FaultTable
+  /** RocketMQ's broker settings, by RocketMQ's names. */
+  brokerConfig?: Partial<BrokerConfig>
+  /** RocketMQ's store settings, by RocketMQ's names, and `maxBytes` and `whenFull` of the memory storage. */
+  storeConfig?: Partial<MessageStoreConfig>
+  /** RocketMQ's name server settings, by RocketMQ's names. */
+  namesrvConfig?: Partial<NamesrvConfig>
+}
+
+/** What a producer needs to reach this broker. */
+export interface LoopbackClientOptions {
+  namesrvAddr: string
+  /** Present when the broker does not use TCP. */
+  network?: Network
+  /** Present when the broker was given a clock. */
+  clock?: Clock
+}

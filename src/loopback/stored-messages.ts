@@ -1,0 +1,29 @@
+import type { MessageExt } from '../protocol/message.ts'
+import { decodeMessage } from '../protocol/message-codec.ts'
+import type { DefaultMessageStore } from '../store/default-message-store.ts'
+
+/** A message as the broker holds it, decoded, and its raw record. */
+export interface StoredMessage extends MessageExt {
+  brokerName: string
+  /** The whole record, as it stands in the commit log. */
+  raw: Buffer
+}
+
+/** How many messages one read of the store asks for. */
+const READ_BATCH = 32
+
+/** Everything visible of one queue, oldest first. */
+export function* storedMessages(
+  store: DefaultMessageStore,
+  brokerName: string,
+  topic: string,
+  queueId: number
+): Generator<StoredMessage> {
+  let offset = store.getMinOffsetInQueue(topic, queueId)
+  for (;;) {
+    const result = store.getMessage('LOOPBACK_INSPECTION', topic, queueId, offset, READ_BATCH)
+    if (result.messages.length === 0) return
+    for (const raw of result.messages) yield { ...decodeMessage(raw), brokerName, raw }
+    offset = result.nextBeginOffset
+  }
+}
