@@ -29,16 +29,6 @@ it('process-R4 a test file fails on an unhandled rejection and on an uncaught ex
   expect(code).toBe(1)
 }, 30_000)
 
-it('process-R4 the test run fails on a rejection that comes after the last test of its file', async () => {
-  const { code, stdout, stderr } = await runTests({
-    'test/unit/a.test.ts': testWith("setTimeout(() => void Promise.reject(new Error('stray')), 5)"),
-    'test/unit/b.test.ts': testWith('return new Promise((resolve) => setTimeout(resolve, 50))')
-  })
-  expect(stdout + stderr).toContain('stray')
-  expect(stdout).toContain('2 passed')
-  expect(code).toBe(1)
-}, 30_000)
-
 it('the test run prints its seed, and takes it from TEST_SEED', async () => {
   const statement =
     'return import("fast-check").then(({ default: fc }) => { if (fc.readConfigureGlobal().seed !== 4711) throw new Error() })'

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { run } from './run.ts'
 import { projectRoot } from './temp-project.ts'
 
-export interface PackedFile {
+interface PackedFile {
   path: string
   size: number
   mode: number
