@@ -18,7 +18,7 @@ export function parseAddress(text: string): Address {
   if (host.startsWith('[') && host.endsWith(']')) host = host.slice(1, -1)
   if (colon <= 0 || host === '' || !/^\d{1,5}$/.test(trimmed.slice(colon + 1)) || port < 1 || port > 65535) {
     throw new MQClientException(`"${trimmed}" is not an address: expected host:port with a port from 1 to 65535`, {
-      code: 'BAD_ADDRESS',
+      code: 'BAD_ADDRESS'
     })
   }
   return { host, port }

@@ -2,6 +2,9 @@
 export interface Timer {
   /** Stops it; harmless when it has fired. */
   cancel(): void
+  /** Lets the pending timer keep the process alive, or not; a clock without a process behind it leaves them out. */
+  ref?(): void
+  unref?(): void
 }
 
 /**
@@ -23,13 +26,34 @@ export interface Clock {
 // Taken when the module loads, so that a test runner's fake timers freeze neither producer nor broker.
 const { setTimeout: startTimer, clearTimeout: stopTimer, performance } = globalThis
 const wallClock = Date.now
+const monotonic = performance.now.bind(performance)
+
+class RealTimer implements Timer {
+  readonly #handle: NodeJS.Timeout
+
+  constructor(handle: NodeJS.Timeout) {
+    this.#handle = handle
+  }
+
+  cancel(): void {
+    stopTimer(this.#handle)
+  }
+
+  ref(): void {
+    this.#handle.ref()
+  }
+
+  unref(): void {
+    this.#handle.unref()
+  }
+}
 
 export const realClock: Clock = {
   now: wallClock,
-  monotonic: () => performance.now(),
+  monotonic,
   setTimeout(callback, millis, options) {
     const handle = startTimer(callback, millis)
     if (options?.ref === false) handle.unref()
-    return { cancel: () => stopTimer(handle) }
-  },
+    return new RealTimer(handle)
+  }
 }

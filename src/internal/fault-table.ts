@@ -106,7 +106,7 @@ export class FaultTable {
         rows.delete(row)
         row.release()
       },
-      remove: () => void rows.delete(row),
+      remove: () => void rows.delete(row)
     }
   }
 
@@ -157,7 +157,7 @@ function fired(row: Row, count: number, signal: AbortSignal | undefined): Promis
       resolve: () => {
         signal?.removeEventListener('abort', abort)
         resolve()
-      },
+      }
     }
     const abort = (): void => {
       row.waiters = row.waiters.filter((other) => other !== waiter)

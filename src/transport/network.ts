@@ -42,7 +42,16 @@ export interface Network {
    * Opens a connection; resolves when it is usable (after the TLS handshake), rejects with RemotingConnectException.
    * Aborting `signal` gives up at once and leaves no handle.
    */
-  connect(host: string, port: number, options: { tls?: TlsClientOptions | undefined; signal?: AbortSignal | undefined }): Promise<NetworkSocket>
+  connect(
+    host: string,
+    port: number,
+    options: { tls?: TlsClientOptions | undefined; signal?: AbortSignal | undefined }
+  ): Promise<NetworkSocket>
   /** Listens on `host:port`, port 0 for any free one. */
-  listen(host: string, port: number, onConnection: (socket: NetworkSocket) => void, options?: { tls?: TlsServerOptions | undefined }): Promise<NetworkListener>
+  listen(
+    host: string,
+    port: number,
+    onConnection: (socket: NetworkSocket) => void,
+    options?: { tls?: TlsServerOptions | undefined }
+  ): Promise<NetworkListener>
 }

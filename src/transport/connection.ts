@@ -1,0 +1,418 @@
+import { formatAddress } from '../internal/address.ts'
+import type { Clock } from '../internal/clock.ts'
+import {
+  RemotingCommandException,
+  RemotingException,
+  RemotingSendRequestException,
+  RemotingTimeoutException,
+  RocketMQError
+} from '../internal/errors.ts'
+import type { Logger } from '../internal/logger.ts'
+import { logText } from '../internal/logger.ts'
+import type { TimerWheel } from '../internal/timer-wheel.ts'
+import type { FrameLimits } from '../protocol/frame-reader.ts'
+import { FrameReader } from '../protocol/frame-reader.ts'
+import type { HostAddress } from '../protocol/host-address.ts'
+import { hostAddress } from '../protocol/host-address.ts'
+import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
+import { RemotingCommand } from '../protocol/remoting-command.ts'
+import type { WatchLimits, WatchVerdict } from './connection-watch.ts'
+import { ConnectionWatch } from './connection-watch.ts'
+import { FrameWriter } from './frame-writer.ts'
+import type { OpaqueSequence, OutgoingRequest, ResponseCallback } from './in-flight-table.ts'
+import { InFlightTable, PendingRequest } from './in-flight-table.ts'
+import type { NetworkSocket } from './network.ts'
+import type { TransportStats } from './transport-stats.ts'
+
+export type { OutgoingRequest, ResponseCallback } from './in-flight-table.ts'
+
+const GO_AWAY = 1500
+
+/** What a connection gets from the client or server that owns it. */
+export interface ConnectionOwner {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly wheel: TimerWheel
+  readonly limits: FrameLimits
+  readonly watch: WatchLimits
+  readonly opaques: OpaqueSequence
+  readonly stats: TransportStats
+  /** Stop reading while more bytes than this wait to be written; Infinity never stops. */
+  readonly readWatermark: number
+  onRequest(connection: Connection, request: RemotingCommand): void
+  /** A GO_AWAY answer; true when the owner takes over and will call back. */
+  onGoAway?(connection: Connection, pending: PendingRequest): boolean
+  /** Nothing comes from the peer any more; the owner stops using the connection. */
+  onDead?(connection: Connection): void
+}
+
+/** One connection to a peer: frames out, frames in, answers matched to requests. */
+export class Connection {
+  readonly remoteAddr: string
+  readonly remoteHost: HostAddress
+  readonly localAddr: string
+  readonly #owner: ConnectionOwner
+  readonly #socket: NetworkSocket
+  readonly #writer: FrameWriter
+  readonly #reader: FrameReader
+  readonly #inFlight = new InFlightTable()
+  readonly #watch: ConnectionWatch
+  readonly #state
+  readonly #onTimeout = (pending: PendingRequest): void => this.#timedOut(pending)
+  #closeListeners: Array<(error: RocketMQError | undefined) => void> = []
+  #attributes: Map<unknown, unknown> | undefined
+  #closed = false
+  #closeError: RocketMQError | undefined
+  #retired = false
+  #paused = false
+  #silentTimeouts = 0
+  #frames = 0
+
+  /** @param remoteAddr the address as it was dialled. @default the peer's address */
+  constructor(socket: NetworkSocket, owner: ConnectionOwner, remoteAddr?: string) {
+    const host = plainHost(socket.remoteAddress)
+    this.#owner = owner
+    this.#socket = socket
+    this.remoteAddr = remoteAddr ?? formatAddress(host, socket.remotePort ?? 0)
+    this.remoteHost = hostAddress(host, socket.remotePort ?? 0)
+    this.localAddr = formatAddress(plainHost(socket.localAddress), socket.localPort ?? 0)
+    const now = owner.clock.monotonic()
+    this.#state = { lastRead: now, lastWrite: now, frameSince: -1, pendingSince: -1 }
+    this.#writer = new FrameWriter(
+      socket,
+      () => this.#onWritten(),
+      (error) => this.#onSocketError(error)
+    )
+    this.#reader = new FrameReader(owner.limits, (bytes, start, end) => this.#onFrame(bytes, start, end))
+    this.#watch = new ConnectionWatch(owner.wheel, owner.watch, this.#state, owner.clock.monotonic, (verdict) =>
+      this.#onVerdict(verdict)
+    )
+    this.#watch.start(now)
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('error', (error: Error) => this.#onSocketError(error))
+    socket.on('end', () => this.close())
+    socket.on('close', () => this.close())
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  get clock(): Clock {
+    return this.#owner.clock
+  }
+
+  /** Why it was closed; undefined when it was not, or when either side simply ended it. */
+  get closeError(): RocketMQError | undefined {
+    return this.#closeError
+  }
+
+  /** Requests that wait for an answer. */
+  get inFlight(): number {
+    return this.#inFlight.size
+  }
+
+  /** Bytes the socket has not taken yet. */
+  get bytesQueued(): number {
+    return this.#writer.bytesQueued
+  }
+
+  /** Whatever the layers above remember per connection. */
+  get attributes(): Map<unknown, unknown> {
+    this.#attributes ??= new Map()
+    return this.#attributes
+  }
+
+  /**
+   * Puts an answer or a oneway request on the wire; false when the connection is closed.
+   * @throws RemotingCommandException when the frame is larger than the peer may accept.
+   */
+  send(frame: OutgoingFrame): boolean {
+    if (this.#closed) return false
+    this.#checkSize(frame)
+    this.#writer.append(frame)
+    if (!this.#paused && this.#writer.bytesQueued > this.#owner.readWatermark) {
+      this.#paused = true
+      this.#socket.pause()
+    }
+    return true
+  }
+
+  /** Puts bytes on the wire as they are; for faults and tests. */
+  sendRaw(bytes: Uint8Array): void {
+    if (!this.#closed) this.#writer.appendRaw(bytes)
+  }
+
+  /** Sends a request that gets no answer; gives it its opaque. */
+  sendOneway(request: OutgoingRequest): boolean {
+    request.opaque = this.#owner.opaques.next()
+    return this.send(request)
+  }
+
+  /** Settles when all that was sent so far is with the socket; rejects when the connection closes first. */
+  handedOver(): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#lost(false))
+    return this.#writer.handedOver()
+  }
+
+  /**
+   * Sends a request; `callback` runs exactly once, never before this returns. The connection gives the request its opaque.
+   * Errors: RemotingTimeoutException, RemotingSendRequestException, or RemotingCommandException for a request that cannot be encoded;
+   * `maybeStored` says whether bytes of the request may have reached the peer. A request that times out unsent never leaves.
+   */
+  invoke(request: OutgoingRequest, timeoutMillis: number, callback: ResponseCallback, final = false): PendingRequest | undefined {
+    if (this.#closed) {
+      process.nextTick(callback, this.#lost(false), undefined)
+      return undefined
+    }
+    const owner = this.#owner
+    const opaque = this.#inFlight.reserve(owner.opaques)
+    request.opaque = opaque
+    const writer = this.#writer
+    const start = writer.position
+    try {
+      this.#checkSize(request)
+      writer.append(request)
+    } catch (error) {
+      process.nextTick(callback, asRocketMQError(error), undefined)
+      return undefined
+    }
+    const now = owner.clock.monotonic()
+    const pending = new PendingRequest(opaque, request, timeoutMillis, callback, now, final, this.#onTimeout)
+    pending.start = start
+    pending.end = writer.position
+    if (this.#inFlight.size === 0) {
+      this.#state.pendingSince = now
+      this.#watch.pendingBegan(now)
+    }
+    this.#inFlight.put(pending)
+    owner.wheel.add(pending, timeoutMillis, now)
+    return pending
+  }
+
+  /** {@link invoke} as a promise. Aborting takes the request back where it has not left yet, and rejects with the signal's reason. */
+  invokeAsync(request: OutgoingRequest, timeoutMillis: number, signal?: AbortSignal): Promise<RemotingCommand> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const pending = this.invoke(request, timeoutMillis, (error, response) => {
+        signal?.removeEventListener('abort', abort)
+        if (error === undefined) resolve(response as RemotingCommand)
+        else reject(error)
+      })
+      const abort = (): void => {
+        if (pending !== undefined) this.cancel(pending)
+        reject(signal?.reason)
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  /** Forgets a request without calling back; its bytes are taken back where they have not left yet. */
+  cancel(pending: PendingRequest): void {
+    if (this.#inFlight.take(pending.opaque) === undefined) return
+    this.#owner.wheel.remove(pending)
+    this.#writer.retract(pending.start, pending.end)
+    this.#settled()
+  }
+
+  /** No new work comes here; closes when the last request in flight has settled. */
+  retire(): void {
+    this.#retired = true
+    this.#closeIfDone()
+  }
+
+  /**
+   * Closes now. Requests in flight fail at once with RemotingSendRequestException, whose cause is `error`.
+   * Without an error, what was sent before is still written as far as the socket takes it.
+   */
+  close(error?: RocketMQError): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#closeError = error
+    if (error === undefined) this.#writer.flush()
+    const handed = this.#writer.handed
+    this.#watch.stop()
+    const pending = this.#inFlight.takeAll()
+    this.#writer.close(this.#lost(true))
+    this.#socket.destroy()
+    const listeners = this.#closeListeners
+    this.#closeListeners = []
+    for (const listener of listeners) this.#guard(listener, error)
+    for (const request of pending) {
+      this.#owner.wheel.remove(request)
+      this.#call(request, this.#lost(request.start < handed), undefined)
+    }
+  }
+
+  /** Called once when the connection has closed, with the error if there was one; at once when it is closed already. */
+  onClose(listener: (error: RocketMQError | undefined) => void): void {
+    if (this.#closed) this.#guard(listener, this.#closeError)
+    else this.#closeListeners.push(listener)
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#closed) return
+    const state = this.#state
+    const now = this.#owner.clock.monotonic()
+    state.lastRead = now
+    this.#silentTimeouts = 0
+    const frames = this.#frames
+    try {
+      this.#reader.push(chunk)
+    } catch (error) {
+      this.#broken(error)
+      return
+    }
+    if (this.#reader.pendingBytes === 0) state.frameSince = -1
+    else if (state.frameSince < 0 || this.#frames !== frames) {
+      state.frameSince = now
+      this.#watch.frameBegan(now)
+    }
+  }
+
+  #onFrame(bytes: Buffer, start: number, end: number): void {
+    if (this.#closed) return
+    this.#frames++
+    const command = RemotingCommand.decode(bytes, start, end)
+    if (!command.isResponse) {
+      this.#owner.onRequest(this, command)
+      return
+    }
+    const pending = this.#inFlight.take(command.opaque)
+    if (pending === undefined) {
+      this.#owner.stats.lateAnswers++
+      return
+    }
+    this.#owner.wheel.remove(pending)
+    if (command.code === GO_AWAY && this.#owner.onGoAway?.(this, pending) === true) {
+      this.#settled()
+      return
+    }
+    if (command.rawExtFields !== undefined) this.#decodeFields(pending, command)
+    this.#call(pending, undefined, command)
+    this.#settled()
+  }
+
+  /** Callers of an answer want its fields; a map that does not decode must fail the request, not the caller's code. */
+  #decodeFields(pending: PendingRequest, command: RemotingCommand): void {
+    try {
+      void command.extFields
+    } catch (error) {
+      this.#call(pending, this.#lost(true, error), undefined)
+      throw error
+    }
+  }
+
+  #timedOut(pending: PendingRequest): void {
+    if (this.#inFlight.take(pending.opaque) === undefined) return
+    const owner = this.#owner
+    owner.stats.timeouts++
+    const left = !this.#writer.retract(pending.start, pending.end)
+    const text = `wait response on the channel <${this.remoteAddr}> timeout, ${pending.timeoutMillis}(ms)`
+    this.#call(pending, new RemotingTimeoutException(text, { code: 'TIMEOUT', retryable: true, maybeStored: left }), undefined)
+    if (this.#state.lastRead < pending.sentAt && ++this.#silentTimeouts >= 2) this.#dead()
+    this.#settled()
+  }
+
+  #settled(): void {
+    if (this.#inFlight.size > 0) return
+    this.#state.pendingSince = -1
+    this.#closeIfDone()
+  }
+
+  #closeIfDone(): void {
+    if (this.#retired && this.#inFlight.size === 0) this.close()
+  }
+
+  #dead(): void {
+    if (this.#closed || this.#retired || this.#owner.onDead === undefined) return
+    this.#owner.stats.deadConnections++
+    this.#owner.onDead(this)
+  }
+
+  #onVerdict(verdict: WatchVerdict): void {
+    if (verdict === 'silence') {
+      this.#dead()
+      return
+    }
+    if (verdict === 'idle') {
+      this.close()
+      return
+    }
+    if (this.#paused) {
+      this.#watch.frameBegan(this.#owner.clock.monotonic())
+      return
+    }
+    this.#broken(new RemotingCommandException('a frame was begun and not finished in time', { code: 'FRAME_TIMEOUT' }))
+  }
+
+  #onWritten(): void {
+    this.#state.lastWrite = this.#owner.clock.monotonic()
+    if (this.#paused && this.#writer.bytesQueued * 2 <= this.#owner.readWatermark) {
+      this.#paused = false
+      this.#socket.resume()
+    }
+  }
+
+  #onSocketError(error: unknown): void {
+    this.close(
+      new RemotingSendRequestException(`connection to <${this.remoteAddr}> failed: ${(error as Error).message}`, {
+        code: 'CONNECTION_LOST',
+        retryable: true,
+        cause: error
+      })
+    )
+  }
+
+  #broken(cause: unknown): void {
+    this.#owner.stats.protocolErrors++
+    const error = asRocketMQError(cause)
+    this.#owner.logger.warn(`closing ${this.remoteAddr}: ${logText(error)}`)
+    this.close(error)
+  }
+
+  #lost(maybeStored: boolean, cause: unknown = this.#closeError): RemotingSendRequestException {
+    return new RemotingSendRequestException(`send request to <${this.remoteAddr}> failed`, {
+      code: 'CONNECTION_LOST',
+      retryable: true,
+      maybeStored,
+      cause
+    })
+  }
+
+  #checkSize(frame: OutgoingFrame): void {
+    const body = frame.body
+    const length = 8 + frame.headerBound() + (body === undefined ? 0 : body.length)
+    const limit = this.#owner.limits.maxFrameLength
+    if (length <= limit) return
+    throw new RemotingCommandException(`a frame of up to ${length} bytes is above the limit of ${limit}`, {
+      code: 'FRAME_TOO_LARGE'
+    })
+  }
+
+  #call(pending: PendingRequest, error: RocketMQError | undefined, response: RemotingCommand | undefined): void {
+    try {
+      pending.callback(error, response)
+    } catch (thrown) {
+      this.#owner.logger.error(`a response callback threw: ${logText(thrown)}`)
+    }
+  }
+
+  #guard(listener: (error: RocketMQError | undefined) => void, error: RocketMQError | undefined): void {
+    try {
+      listener(error)
+    } catch (thrown) {
+      this.#owner.logger.error(`a close listener threw: ${logText(thrown)}`)
+    }
+  }
+}
+
+function plainHost(address: string | undefined): string {
+  if (address === undefined) return '0.0.0.0'
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}
+
+function asRocketMQError(error: unknown): RocketMQError {
+  if (error instanceof RocketMQError) return error
+  return new RemotingException(`unexpected: ${logText(error)}`, { code: 'INTERNAL', cause: error })
+}

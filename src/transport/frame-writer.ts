@@ -1,0 +1,256 @@
+import type { Deferred } from '../internal/async.ts'
+import { deferred } from '../internal/async.ts'
+import { RingQueue } from '../internal/ring-queue.ts'
+import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
+import { writeFrameHead } from '../protocol/outgoing-frame.ts'
+import type { Chunk } from './chunk-pool.ts'
+import { giveChunk, takeChunk } from './chunk-pool.ts'
+import type { NetworkSocket } from './network.ts'
+
+/** Bodies above this go to the socket as they are instead of being copied into the chunk, bytes. */
+const LARGE_BODY = 64 * 1024
+
+/** Bytes that wait for the socket. `position` counts all bytes ever appended, so it also tells their order. */
+interface Segment {
+  bytes: Uint8Array
+  position: number
+  chunk: Chunk | undefined
+}
+
+interface HandOver {
+  position: number
+  settled: Deferred<void>
+}
+
+/**
+ * The outgoing half of a connection: frames are encoded straight into a pooled chunk and leave with one write per event-loop turn.
+ * At most one write is under way, so bytes behind it have certainly not reached the socket and can still be taken back.
+ */
+export class FrameWriter {
+  readonly #socket: NetworkSocket
+  readonly #onWritten: () => void
+  readonly #onError: (error: unknown) => void
+  readonly #flush = (): void => this.#flushNow()
+  readonly #written = (error?: Error | null): void => this.#writeDone(error)
+  readonly #handOvers = new RingQueue<HandOver>(4)
+  #segments: Segment[] = []
+  #chunk: Chunk | undefined
+  /** The open part of the chunk: not sealed into a segment yet. */
+  #from = 0
+  #at = 0
+  #openPosition = 0
+  #position = 0
+  #handed = 0
+  #written_ = 0
+  #queued = 0
+  #writing: Array<Chunk | undefined> | undefined
+  #writingBytes = 0
+  #scheduled = false
+  #closed = false
+
+  /** @param onWritten called after each write that the socket took. */
+  constructor(socket: NetworkSocket, onWritten: () => void, onError: (error: unknown) => void) {
+    this.#socket = socket
+    this.#onWritten = onWritten
+    this.#onError = onError
+  }
+
+  /** Bytes that the socket has not taken yet. */
+  get bytesQueued(): number {
+    return this.#queued
+  }
+
+  /** Where the next frame will begin. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** Bytes before this position may have reached the socket. */
+  get handed(): number {
+    return this.#handed
+  }
+
+  /** Encodes the frame and schedules the write. Throws what the frame's encoder throws; nothing is appended then. */
+  append(frame: OutgoingFrame): void {
+    const body = frame.body
+    const bodyLength = body === undefined ? 0 : body.length
+    const inline = bodyLength <= LARGE_BODY
+    const need = 8 + frame.headerBound() + (inline ? bodyLength : 0)
+    let chunk = this.#chunk
+    if (chunk === undefined || chunk.buffer.length - this.#at < need) chunk = this.#open(need)
+    const start = this.#at
+    let end = writeFrameHead(frame, chunk.buffer, start)
+    if (inline && body !== undefined) {
+      chunk.buffer.set(body, end)
+      end += bodyLength
+    }
+    this.#at = end
+    const length = inline ? end - start : end - start + bodyLength
+    this.#position += length
+    this.#queued += length
+    if (!inline) {
+      this.#seal(this.#position - bodyLength)
+      this.#segments.push({ bytes: body as Uint8Array, position: this.#position - bodyLength, chunk: undefined })
+      this.#openPosition = this.#position
+    }
+    this.#schedule()
+  }
+
+  /** Appends bytes that are no frame, without copying them. */
+  appendRaw(bytes: Uint8Array): void {
+    this.#seal(this.#position)
+    this.#segments.push({ bytes, position: this.#position, chunk: undefined })
+    this.#position += bytes.length
+    this.#queued += bytes.length
+    this.#openPosition = this.#position
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#writing !== undefined) return
+    this.#scheduled = true
+    process.nextTick(this.#flush)
+  }
+
+  /** Takes back the bytes `[start, end)`, if none of them was handed over. */
+  retract(start: number, end: number): boolean {
+    if (start < this.#handed || this.#closed) return false
+    this.#seal(this.#position)
+    const kept: Segment[] = []
+    for (const segment of this.#segments) {
+      const { bytes, position, chunk } = segment
+      const from = Math.max(start - position, 0)
+      const to = Math.min(end - position, bytes.length)
+      if (from >= to) {
+        kept.push(segment)
+        continue
+      }
+      this.#queued -= to - from
+      if (chunk !== undefined) chunk.pins--
+      if (from > 0) kept.push(pinned(bytes.subarray(0, from), position, chunk))
+      if (to < bytes.length) kept.push(pinned(bytes.subarray(to), position + to, chunk))
+      if (chunk !== undefined && chunk !== this.#chunk && chunk.pins === 0) giveChunk(chunk)
+    }
+    this.#segments = kept
+    return true
+  }
+
+  /** Settles when everything appended so far is with the socket; rejects when the connection closes first. */
+  handedOver(): Promise<void> {
+    if (this.#written_ >= this.#position) return Promise.resolve()
+    const settled = deferred<void>()
+    this.#handOvers.push({ position: this.#position, settled })
+    return settled.promise
+  }
+
+  /** Lets go of everything. Writes under way keep their chunks until the socket has called back. */
+  close(error: unknown): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const segment of this.#segments) this.#unpin(segment.chunk)
+    this.#segments = []
+    const chunk = this.#chunk
+    this.#chunk = undefined
+    if (chunk !== undefined && chunk.pins === 0) giveChunk(chunk)
+    this.#queued = 0
+    for (let waiter = this.#handOvers.shift(); waiter !== undefined; waiter = this.#handOvers.shift()) {
+      waiter.settled.reject(error)
+    }
+  }
+
+  /** Writes now what waits; used before an orderly end. */
+  flush(): void {
+    if (this.#writing === undefined) this.#flushNow()
+  }
+
+  #open(need: number): Chunk {
+    this.#seal(this.#position)
+    const old = this.#chunk
+    if (old !== undefined && old.pins === 0) giveChunk(old)
+    const chunk = takeChunk(need)
+    this.#chunk = chunk
+    this.#from = 0
+    this.#at = 0
+    this.#openPosition = this.#position
+    return chunk
+  }
+
+  /** Turns the open part, which ends at stream position `end`, into a segment. */
+  #seal(end: number): void {
+    const chunk = this.#chunk
+    if (chunk !== undefined && this.#at > this.#from) {
+      this.#segments.push(pinned(chunk.buffer.subarray(this.#from, this.#at), this.#openPosition, chunk))
+      this.#from = this.#at
+    }
+    this.#openPosition = end
+  }
+
+  #flushNow(): void {
+    this.#scheduled = false
+    if (this.#closed || this.#writing !== undefined) return
+    this.#seal(this.#position)
+    const segments = this.#segments
+    if (segments.length === 0) {
+      this.#handed = this.#position
+      return
+    }
+    this.#segments = []
+    this.#handed = this.#position
+    this.#writingBytes = this.#queued
+    const socket = this.#socket
+    if (segments.length === 1) {
+      this.#writing = [segments[0].chunk]
+      socket.write(segments[0].bytes, this.#written)
+      return
+    }
+    this.#writing = segments.map((segment) => segment.chunk)
+    socket.cork()
+    for (let i = 0; i < segments.length - 1; i++) socket.write(segments[i].bytes)
+    socket.write(segments[segments.length - 1].bytes, this.#written)
+    socket.uncork()
+  }
+
+  #writeDone(error: Error | null | undefined): void {
+    const chunks = this.#writing
+    this.#writing = undefined
+    if (chunks !== undefined) for (const chunk of chunks) this.#unpin(chunk)
+    if (this.#closed) return
+    if (error !== undefined && error !== null) {
+      this.#onError(error)
+      return
+    }
+    this.#queued -= this.#writingBytes
+    this.#written_ = this.#handed
+    this.#settleHandOvers()
+    if (this.#queued > 0) this.#flushNow()
+    else this.#release()
+    this.#onWritten()
+  }
+
+  /** An idle connection holds no chunk. */
+  #release(): void {
+    const chunk = this.#chunk
+    if (chunk === undefined || chunk.pins > 0 || this.#at > this.#from) return
+    this.#chunk = undefined
+    giveChunk(chunk)
+  }
+
+  #unpin(chunk: Chunk | undefined): void {
+    if (chunk === undefined) return
+    chunk.pins--
+    if (chunk.pins === 0 && chunk !== this.#chunk) giveChunk(chunk)
+  }
+
+  #settleHandOvers(): void {
+    for (let waiter = this.#handOvers.peek(); waiter !== undefined; waiter = this.#handOvers.peek()) {
+      if (waiter.position > this.#written_) return
+      this.#handOvers.shift()
+      waiter.settled.resolve()
+    }
+  }
+}
+
+function pinned(bytes: Uint8Array, position: number, chunk: Chunk | undefined): Segment {
+  if (chunk !== undefined) chunk.pins++
+  return { bytes, position, chunk }
+}

@@ -1,0 +1,148 @@
+import { Duplex } from 'node:stream'
+import type { Address } from '../internal/address.ts'
+
+/** What a socket's receive buffer holds before the sender has to wait, bytes. */
+const WINDOW = 256 * 1024
+
+/**
+ * One end of an in-memory connection. Bytes reach the other end in a later turn of the event loop, as with a real socket; a write calls
+ * back when the other end has room for it, and its bytes are copied, since the writer may use its buffer again then.
+ */
+export class MemorySocket extends Duplex {
+  readonly localAddress: string
+  readonly localPort: number
+  readonly remoteAddress: string
+  readonly remotePort: number
+  peer: MemorySocket | undefined
+  /** Chunks on their way to this end. */
+  #arriving: Buffer[] = []
+  #arrivingBytes = 0
+  #ended = false
+  #scheduled = false
+  #wantsData = false
+  /** The other end's write that waits for room here. */
+  #blocked: (() => void) | undefined
+
+  constructor(local: Address, remote: Address) {
+    super({ allowHalfOpen: false, autoDestroy: true, readableHighWaterMark: 64 * 1024, writableHighWaterMark: 64 * 1024 })
+    this.localAddress = local.host
+    this.localPort = local.port
+    this.remoteAddress = remote.host
+    this.remotePort = remote.port
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#give(Buffer.from(chunk), callback)
+  }
+
+  override _writev(chunks: Array<{ chunk: Buffer }>, callback: (error?: Error | null) => void): void {
+    this.#give(Buffer.concat(chunks.map((entry) => entry.chunk)), callback)
+  }
+
+  #give(bytes: Buffer, callback: (error?: Error | null) => void): void {
+    const peer = this.peer
+    if (peer === undefined || peer.destroyed) {
+      callback(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+      return
+    }
+    peer.#receive(bytes, callback)
+  }
+
+  #receive(bytes: Buffer, taken: () => void): void {
+    this.#arriving.push(bytes)
+    this.#arrivingBytes += bytes.length
+    if (this.#arrivingBytes > WINDOW) this.#blocked = taken
+    else taken()
+    this.#schedule()
+  }
+
+  override _read(): void {
+    this.#wantsData = true
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.destroyed) return
+    this.#scheduled = true
+    setImmediate(() => this.#deliver())
+  }
+
+  #deliver(): void {
+    this.#scheduled = false
+    if (this.destroyed) return
+    while (this.#wantsData && this.#arriving.length > 0) {
+      const bytes = this.#arriving.length === 1 ? this.#arriving[0] : Buffer.concat(this.#arriving)
+      this.#arriving = []
+      this.#arrivingBytes = 0
+      this.#wantsData = this.push(bytes)
+      this.#unblock()
+    }
+    if (this.#ended && this.#arriving.length === 0 && !this.destroyed) this.push(null)
+  }
+
+  #unblock(): void {
+    const blocked = this.#blocked
+    this.#blocked = undefined
+    blocked?.()
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    if (this.peer !== undefined) this.peer.#end()
+    callback()
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.#schedule()
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    const peer = this.peer
+    this.peer = undefined
+    this.#arriving = []
+    this.#unblock()
+    if (peer !== undefined && !peer.destroyed) {
+      peer.#peerGone()
+      peer.#end()
+    }
+    callback(error)
+  }
+
+  /** A write of ours that waited for room at the other end will not find any. */
+  #peerGone(): void {
+    this.#schedule()
+  }
+
+  /** Ends the connection as a reset: the other end fails with ECONNRESET, bytes under way are lost. */
+  resetAndDestroy(): this {
+    const peer = this.peer
+    this.peer = undefined
+    if (peer !== undefined && !peer.destroyed) {
+      peer.peer = undefined
+      setImmediate(() => peer.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })))
+    }
+    return this.destroy()
+  }
+
+  /** As TCP sockets have them, so that either kind may be given to code that sets them. */
+  setNoDelay(): this {
+    return this
+  }
+
+  ref(): this {
+    return this
+  }
+
+  unref(): this {
+    return this
+  }
+}
+
+/** Two connected ends: the client's, the server's. */
+export function memoryPair(client: Address, server: Address): [MemorySocket, MemorySocket] {
+  const a = new MemorySocket(client, server)
+  const b = new MemorySocket(server, client)
+  a.peer = b
+  b.peer = a
+  return [a, b]
+}

@@ -1,0 +1,395 @@
+import { parseAddress } from '../internal/address.ts'
+import type { Clock } from '../internal/clock.ts'
+import {
+  RemotingConnectException,
+  RemotingException,
+  RemotingSendRequestException,
+  RemotingTimeoutException,
+  RemotingTooMuchRequestException,
+  RocketMQError
+} from '../internal/errors.ts'
+import type { FaultTable } from '../internal/fault-table.ts'
+import type { Logger } from '../internal/logger.ts'
+import { logText } from '../internal/logger.ts'
+import { TimerWheel } from '../internal/timer-wheel.ts'
+import type { FrameLimits } from '../protocol/frame-reader.ts'
+import { CLIENT_LIMITS } from '../protocol/frame-reader.ts'
+import type { RemotingCommand } from '../protocol/remoting-command.ts'
+import { ONEWAY_FLAG } from '../protocol/remoting-command.ts'
+import { AddressChannel, connectFailed } from './address-channel.ts'
+import type { ConnectionOwner, OutgoingRequest, ResponseCallback } from './connection.ts'
+import { Connection } from './connection.ts'
+import type { PendingRequest } from './in-flight-table.ts'
+import { OpaqueSequence } from './in-flight-table.ts'
+import type { Network, TlsClientOptions } from './network.ts'
+import { openSocket } from './open-socket.ts'
+import type { RequestHandler } from './request-dispatcher.ts'
+import { RequestDispatcher } from './request-dispatcher.ts'
+import type { RPCHook } from './rpc-hook.ts'
+import type { TransportStats } from './transport-stats.ts'
+import { transportStats } from './transport-stats.ts'
+
+export interface RemotingClientOptions {
+  network: Network
+  clock: Clock
+  logger: Logger
+  /** TLS to every address, where given. */
+  tls?: TlsClientOptions | undefined
+  /** How long one attempt to connect may take, ms. @default 3000 */
+  connectTimeout?: number
+  limits?: FrameLimits
+  faults?: FaultTable | undefined
+  rpcHooks?: readonly RPCHook[]
+  /** A connection that is neither read nor written for this long, with nothing in flight, is closed, ms. @default 120000 */
+  idleMillis?: number
+  /** A peer that sends nothing for this long while requests wait counts as dead, ms. @default 10000 */
+  silenceMillis?: number
+}
+
+/** Connections to any number of addresses and the calls over them; Java's `NettyRemotingClient`. */
+export class RemotingClient {
+  /** Run in this order for every request, and in this order for every answer. */
+  readonly rpcHooks: RPCHook[]
+  readonly stats: TransportStats = transportStats()
+  readonly #options: RemotingClientOptions
+  readonly #wheel: TimerWheel
+  readonly #owner: ConnectionOwner
+  readonly #dispatcher: RequestDispatcher
+  readonly #channels = new Map<string, AddressChannel>()
+  /** Every open connection, also those that only finish what is in flight. */
+  readonly #connections = new Set<Connection>()
+  readonly #connectedListeners: Array<(addr: string) => void> = []
+  #closed = false
+
+  constructor(options: RemotingClientOptions) {
+    const { clock, logger } = options
+    this.#options = options
+    this.rpcHooks = [...(options.rpcHooks ?? [])]
+    this.#wheel = new TimerWheel(clock, (error) => logger.error(`a deadline failed: ${logText(error)}`))
+    this.#dispatcher = new RequestDispatcher({ logger })
+    this.#owner = {
+      clock,
+      logger,
+      wheel: this.#wheel,
+      limits: options.limits ?? CLIENT_LIMITS,
+      watch: {
+        idleMillis: options.idleMillis ?? 120_000,
+        frameMillis: Number.POSITIVE_INFINITY,
+        silenceMillis: options.silenceMillis ?? 10_000
+      },
+      opaques: new OpaqueSequence(),
+      stats: this.stats,
+      readWatermark: Number.POSITIVE_INFINITY,
+      onRequest: (connection: Connection, request: RemotingCommand) => this.#dispatcher.dispatch(connection, request),
+      onGoAway: (connection: Connection, pending: PendingRequest) => this.#goAway(connection, pending),
+      onDead: (connection: Connection) => this.#retire(connection)
+    }
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Answers requests that peers send to us; codes without a handler are answered with code 3. */
+  registerProcessor(code: number, handler: RequestHandler): void {
+    this.#dispatcher.register(code, handler)
+  }
+
+  /** Called with the address after each connection that was opened. */
+  onConnected(listener: (addr: string) => void): void {
+    this.#connectedListeners.push(listener)
+  }
+
+  /** The connection in use, where there is one. */
+  connection(addr: string): Connection | undefined {
+    return this.#channels.get(addr)?.connection
+  }
+
+  /**
+   * The connection to `addr`; callers share one attempt.
+   * @throws RemotingConnectException when it fails or takes longer than the smaller of `timeoutMillis` and `connectTimeout`.
+   */
+  connect(addr: string, timeoutMillis: number, signal?: AbortSignal): Promise<Connection> {
+    const existing = this.connection(addr)
+    if (existing !== undefined && !this.#closed) return Promise.resolve(existing)
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const timeout = (): RocketMQError => connectFailed(addr, new Error(`no connection within ${timeoutMillis}(ms)`))
+      const stop = this.#acquire(addr, timeoutMillis, timeout, (error, connection) => {
+        signal?.removeEventListener('abort', abort)
+        if (error === undefined) resolve(connection as Connection)
+        else reject(error)
+      })
+      const abort = (): void => {
+        stop()
+        reject(signal?.reason)
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  /**
+   * Sends a request and resolves with its answer, whatever its code. `timeoutMillis` covers connecting too.
+   * A GO_AWAY answer moves to a new connection and sends once more there.
+   * @throws RemotingConnectException, RemotingSendRequestException, RemotingTimeoutException; `signal.reason` when aborted.
+   */
+  invoke(addr: string, request: RemotingCommand, timeoutMillis: number, signal?: AbortSignal): Promise<RemotingCommand> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const timeout = (): RocketMQError => callTimeout(RemotingTimeoutException, 'invokeSync', addr)
+      const cancel = this.#call(addr, request, timeoutMillis, timeout, (error, response) => {
+        signal?.removeEventListener('abort', abort)
+        if (error === undefined) resolve(response as RemotingCommand)
+        else reject(error)
+      })
+      const abort = (): void => {
+        cancel()
+        reject(signal?.reason)
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  /**
+   * {@link invoke} without a promise, for the hot path: hooks, connecting and GO_AWAY as there; `callback` runs exactly once and never
+   * before this returns. With an open connection the request is encoded before this returns, and calls to one address leave in call order,
+   * also while it is being connected. Time used up before anything was sent is a RemotingTooMuchRequestException.
+   */
+  invokeCallback(addr: string, request: OutgoingRequest, timeoutMillis: number, callback: ResponseCallback): void {
+    const connection = this.#channels.get(addr)?.connection
+    if (connection !== undefined && this.rpcHooks.length === 0 && timeoutMillis > 0 && !this.#closed) {
+      connection.invoke(request, timeoutMillis, callback)
+      return
+    }
+    this.#call(addr, request, timeoutMillis, () => callTimeout(RemotingTooMuchRequestException, 'invokeAsync', addr), callback)
+  }
+
+  /** Sends a request that gets no answer; settles when its bytes are with the socket. */
+  async invokeOneway(addr: string, request: OutgoingRequest, timeoutMillis: number): Promise<void> {
+    let outgoing = request
+    if (this.rpcHooks.length > 0) {
+      const command = asCommand(request)
+      for (const hook of this.rpcHooks) hook.doBeforeRequest(addr, command)
+      command.flag |= ONEWAY_FLAG
+      outgoing = command
+    } else if ('code' in request) (request as RemotingCommand).flag |= ONEWAY_FLAG
+    const timeout = (): RocketMQError => callTimeout(RemotingTooMuchRequestException, 'invokeOneway', addr)
+    await new Promise<void>((resolve, reject) => {
+      this.#withConnection(addr, timeoutMillis, timeout, (error, connection) => {
+        if (connection === undefined) return reject(error)
+        try {
+          if (!connection.sendOneway(outgoing)) return reject(sendFailed(addr, connection.closeError))
+        } catch (thrown) {
+          return reject(thrown)
+        }
+        connection.handedOver().then(resolve, reject)
+      })
+    })
+  }
+
+  /** Closes the connection to `addr`; requests in flight on it fail. The next call opens another. */
+  closeConnection(addr: string): void {
+    const channel = this.#channels.get(addr)
+    if (channel === undefined) return
+    this.#channels.delete(addr)
+    const error = new RemotingException(`the connection to ${addr} is closed by this client`, { code: 'CONNECTION_CLOSED' })
+    channel.abort(error)
+    channel.connection?.close(error)
+  }
+
+  /**
+   * Closes everything; calls in flight fail, with `error` as the cause where given. Bytes of oneway requests that were handed over are
+   * not waited for. Afterwards no handle and no timer is left.
+   */
+  close(error?: RocketMQError): Promise<void> {
+    this.#closed = true
+    const cause = error ?? clientClosed()
+    for (const channel of this.#channels.values()) channel.abort(cause)
+    this.#channels.clear()
+    for (const connection of [...this.#connections]) connection.close(error)
+    this.#wheel.clear()
+    return Promise.resolve()
+  }
+
+  /** Hooks, connection, request. Returns how to give up without being called back. */
+  #call(
+    addr: string,
+    request: OutgoingRequest,
+    timeoutMillis: number,
+    timeout: () => RocketMQError,
+    callback: ResponseCallback
+  ): () => void {
+    let outgoing = request
+    let settle = callback
+    if (this.rpcHooks.length > 0) {
+      try {
+        const command = asCommand(request)
+        for (const hook of this.rpcHooks) hook.doBeforeRequest(addr, command)
+        outgoing = command
+        settle = (error, response) => this.#afterHooks(addr, command, error, response, callback)
+      } catch (thrown) {
+        process.nextTick(callback, hookFailed(thrown), undefined)
+        return () => {}
+      }
+    }
+    const deadline = this.#options.clock.monotonic() + timeoutMillis
+    let cancel = (): void => {}
+    const stop = this.#withConnection(addr, timeoutMillis, timeout, (error, connection) => {
+      if (connection === undefined) return settle(error, undefined)
+      const left = deadline - this.#options.clock.monotonic()
+      if (left <= 0) return settle(timeout(), undefined)
+      const pending = connection.invoke(outgoing, left, settle)
+      if (pending !== undefined) cancel = () => connection.cancel(pending)
+    })
+    return () => {
+      stop()
+      cancel()
+    }
+  }
+
+  #withConnection(
+    addr: string,
+    timeoutMillis: number,
+    timeout: () => RocketMQError,
+    callback: (error: RocketMQError | undefined, connection: Connection | undefined) => void
+  ): () => void {
+    const connection = this.#closed ? undefined : this.connection(addr)
+    if (connection === undefined || timeoutMillis <= 0) return this.#acquire(addr, timeoutMillis, timeout, callback)
+    callback(undefined, connection)
+    return () => {}
+  }
+
+  #acquire(
+    addr: string,
+    timeoutMillis: number,
+    timeout: () => RocketMQError,
+    callback: (error: RocketMQError | undefined, connection: Connection | undefined) => void
+  ): () => void {
+    let settle: typeof callback | undefined = callback
+    const fail = (error: RocketMQError): (() => void) => {
+      process.nextTick(() => settle?.(error, undefined))
+      return () => {
+        settle = undefined
+      }
+    }
+    if (this.#closed) return fail(clientClosed())
+    if (timeoutMillis <= 0) return fail(timeout())
+    let channel = this.#channels.get(addr)
+    if (channel === undefined) {
+      try {
+        parseAddress(addr)
+      } catch (cause) {
+        return fail(new RemotingConnectException(`connect to ${addr} failed`, { code: 'BAD_ADDRESS', cause }))
+      }
+      channel = new AddressChannel(addr, this.#wheel, (to, signal) => this.#open(to, signal))
+      this.#channels.set(addr, channel)
+    }
+    return channel.wait(timeoutMillis, timeout, callback)
+  }
+
+  async #open(addr: string, signal: AbortSignal): Promise<Connection> {
+    const { network, tls, connectTimeout = 3000, faults } = this.#options
+    try {
+      const socket = await openSocket({
+        addr,
+        network,
+        tls,
+        faults,
+        wheel: this.#wheel,
+        clock: this.#options.clock,
+        timeoutMillis: connectTimeout,
+        signal
+      })
+      const connection = new Connection(socket, this.#owner, addr)
+      this.stats.connects++
+      this.#connections.add(connection)
+      connection.onClose(() => this.#connections.delete(connection))
+      this.#announce(addr)
+      return connection
+    } catch (error) {
+      this.stats.connectFailures++
+      throw error instanceof RocketMQError ? error : connectFailed(addr, error)
+    }
+  }
+
+  /** Listeners run after the channel has served who waited. */
+  #announce(addr: string): void {
+    if (this.#connectedListeners.length === 0) return
+    setImmediate(() => {
+      for (const listener of this.#connectedListeners) {
+        try {
+          listener(addr)
+        } catch (error) {
+          this.#options.logger.error(`a connect listener threw: ${logText(error)}`)
+        }
+      }
+    })
+  }
+
+  /** New calls open another connection; this one finishes what is in flight. */
+  #retire(connection: Connection): void {
+    this.#channels.get(connection.remoteAddr)?.drop(connection)
+    connection.retire()
+  }
+
+  #goAway(connection: Connection, pending: PendingRequest): boolean {
+    this.#retire(connection)
+    const addr = connection.remoteAddr
+    const { request, timeoutMillis, sentAt, callback } = pending
+    if (pending.final || this.#closed) {
+      callback(sendFailed(addr, new Error('the peer asked to go away')), undefined)
+      return true
+    }
+    this.stats.goAways++
+    const left = (): number => sentAt + timeoutMillis - this.#options.clock.monotonic()
+    const timeout = (): RocketMQError => callTimeout(RemotingTimeoutException, 'invokeSync', addr)
+    this.#withConnection(addr, left(), timeout, (error, next) => {
+      if (next === undefined) return callback(error, undefined)
+      const millis = left()
+      if (millis <= 0) return callback(timeout(), undefined)
+      next.invoke(request, millis, callback, true)
+    })
+    return true
+  }
+
+  #afterHooks(
+    addr: string,
+    request: RemotingCommand,
+    error: RocketMQError | undefined,
+    response: RemotingCommand | undefined,
+    callback: ResponseCallback
+  ): void {
+    if (response === undefined) {
+      callback(error, undefined)
+      return
+    }
+    try {
+      for (const hook of this.rpcHooks) hook.doAfterResponse(addr, request, response)
+    } catch (thrown) {
+      callback(hookFailed(thrown), undefined)
+      return
+    }
+    callback(undefined, response)
+  }
+}
+
+function asCommand(request: OutgoingRequest): RemotingCommand {
+  return request.toCommand === undefined ? (request as unknown as RemotingCommand) : request.toCommand()
+}
+
+function callTimeout(type: typeof RemotingException, kind: string, addr: string): RocketMQError {
+  return new type(`${kind} call the addr[${addr}] timeout`, { code: 'TIMEOUT', retryable: true })
+}
+
+function sendFailed(addr: string, cause: unknown): RemotingSendRequestException {
+  return new RemotingSendRequestException(`send request to <${addr}> failed`, { code: 'GO_AWAY', retryable: true, cause })
+}
+
+function clientClosed(): RemotingException {
+  return new RemotingException('the client is closed', { code: 'CLIENT_CLOSED' })
+}
+
+function hookFailed(thrown: unknown): RocketMQError {
+  if (thrown instanceof RocketMQError) return thrown
+  return new RemotingException(`an RPC hook failed: ${logText(thrown)}`, { code: 'RPC_HOOK_FAILED', cause: thrown })
+}

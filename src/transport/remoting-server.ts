@@ -1,0 +1,123 @@
+import type { Clock } from '../internal/clock.ts'
+import type { FaultTable } from '../internal/fault-table.ts'
+import type { Logger } from '../internal/logger.ts'
+import { logText } from '../internal/logger.ts'
+import { TimerWheel } from '../internal/timer-wheel.ts'
+import type { FrameLimits } from '../protocol/frame-reader.ts'
+import { SERVER_LIMITS } from '../protocol/frame-reader.ts'
+import type { RemotingCommand } from '../protocol/remoting-command.ts'
+import type { ConnectionOwner } from './connection.ts'
+import { Connection } from './connection.ts'
+import { OpaqueSequence } from './in-flight-table.ts'
+import type { Network, NetworkListener, NetworkSocket, TlsServerOptions } from './network.ts'
+import type { RequestDispatcher } from './request-dispatcher.ts'
+import type { TransportStats } from './transport-stats.ts'
+import { transportStats } from './transport-stats.ts'
+
+/** Answers that may wait for a peer before nothing more is read from it, bytes. */
+const READ_WATERMARK = 1024 * 1024
+
+const FRAME_MILLIS = 30_000
+
+export interface RemotingServerOptions {
+  network: Network
+  clock: Clock
+  logger: Logger
+  /** @default 127.0.0.1 */
+  host?: string
+  /** 0 takes any free one. @default 0 */
+  port?: number
+  tls?: TlsServerOptions | undefined
+  limits?: FrameLimits
+  faults?: FaultTable | undefined
+  /** A connection that is neither read nor written for this long is closed, ms. @default 120000 */
+  idleMillis?: number
+  dispatcher: RequestDispatcher
+}
+
+/** Accepts connections and hands their requests to the dispatcher; Java's `NettyRemotingServer`. */
+export class RemotingServer {
+  readonly stats: TransportStats = transportStats()
+  readonly #options: RemotingServerOptions
+  readonly #owner: ConnectionOwner
+  readonly #wheel: TimerWheel
+  readonly #connections = new Set<Connection>()
+  readonly #closeListeners: Array<(connection: Connection) => void> = []
+  #listener: NetworkListener | undefined
+  #closed = false
+
+  constructor(options: RemotingServerOptions) {
+    const { clock, logger, dispatcher } = options
+    this.#options = options
+    this.#wheel = new TimerWheel(clock, (error) => logger.error(`a deadline failed: ${logText(error)}`))
+    this.#owner = {
+      clock,
+      logger,
+      wheel: this.#wheel,
+      limits: options.limits ?? SERVER_LIMITS,
+      watch: { idleMillis: options.idleMillis ?? 120_000, frameMillis: FRAME_MILLIS, silenceMillis: Number.POSITIVE_INFINITY },
+      opaques: new OpaqueSequence(),
+      stats: this.stats,
+      readWatermark: READ_WATERMARK,
+      onRequest: (connection: Connection, request: RemotingCommand) => dispatcher.dispatch(connection, request)
+    }
+  }
+
+  /** Resolves when it accepts connections. */
+  async start(): Promise<void> {
+    const { network, host, port, tls } = this.#options
+    this.#listener = await network.listen(host ?? '127.0.0.1', port ?? 0, (socket) => this.#accept(socket), { tls })
+    if (this.#closed) await this.#listener.close()
+  }
+
+  get host(): string {
+    return this.#listener?.host ?? this.#options.host ?? '127.0.0.1'
+  }
+
+  /** The port it listens on; the wanted one before the start. */
+  get port(): number {
+    return this.#listener?.port ?? this.#options.port ?? 0
+  }
+
+  get connections(): ReadonlySet<Connection> {
+    return this.#connections
+  }
+
+  /** Called with each connection that has closed, whoever closed it. */
+  onConnectionClosed(listener: (connection: Connection) => void): void {
+    this.#closeListeners.push(listener)
+  }
+
+  /** Stops accepting and closes every connection; no handle and no timer is left. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const listening = this.#listener?.close()
+    for (const connection of [...this.#connections]) connection.close()
+    this.#wheel.clear()
+    await listening
+  }
+
+  #accept(socket: NetworkSocket): void {
+    const { faults } = this.#options
+    const struck = faults === undefined || faults.empty ? undefined : faults.strike({ point: 'connect' })
+    // A peer that reset the connection before we got to it leaves a socket without an address.
+    if (this.#closed || socket.remoteAddress === undefined || struck?.action.kind === 'close' || struck?.action.kind === 'fail') {
+      socket.on('error', () => {})
+      socket.destroy()
+      return
+    }
+    const connection = new Connection(socket, this.#owner)
+    this.stats.connects++
+    this.#connections.add(connection)
+    connection.onClose(() => {
+      this.#connections.delete(connection)
+      for (const listener of this.#closeListeners) {
+        try {
+          listener(connection)
+        } catch (error) {
+          this.#options.logger.error(`a close listener threw: ${logText(error)}`)
+        }
+      }
+    })
+  }
+}
