@@ -1,36 +1,133 @@
-import type { RocketMQError } from '../internal/errors.ts'
+import { MQClientException, RemotingException, RocketMQError } from '../internal/errors.ts'
+import { logText } from '../internal/logger.ts'
+import { RequestCode, ResponseCode } from '../protocol/codes.ts'
 import type { Message } from '../protocol/message.ts'
+import { MessageConst } from '../protocol/message-const.ts'
 import type { MessageQueue } from '../protocol/message-queue.ts'
+import { emptyExtFields, RemotingCommand } from '../protocol/remoting-command.ts'
 import type { SendMessageRequestHeader } from '../protocol/send-message-header.ts'
+import { SendMessageRequest } from '../protocol/send-message-request.ts'
+import { decodeTopicRoute, type TopicRouteData } from '../protocol/topic-route.ts'
+import type { RemotingClient } from '../transport/remoting-client.ts'
+import type { NameServerList } from './name-server-list.ts'
+import { processSendResponse } from './send-response.ts'
 import type { SendResult } from './send-result.ts'
 
 export type SendCallback = (error: RocketMQError | undefined, result: SendResult | undefined) => void
 
 /** The requests a client sends; Java's `MQClientAPIImpl`. */
-export interface MQClientAPI {
+export class MQClientAPI {
+  readonly #remoting: RemotingClient
+  readonly #nameServers: NameServerList
+  readonly #serializeType: number
+  readonly #timeoutMillis: number
+
+  /** @param timeoutMillis for requests to name servers. */
+  constructor(remoting: RemotingClient, nameServers: NameServerList, serializeType: number, timeoutMillis: number) {
+    this.#remoting = remoting
+    this.#nameServers = nameServers
+    this.#serializeType = serializeType
+    this.#timeoutMillis = timeoutMillis
+  }
+
+  /**
+   * Sends a message to the broker at `addr`. Encoded before this returns where the connection is open; sends to one address leave in the
+   * order of the calls, also while it is being connected. `callback` runs exactly once, never before this returns: with the result, or
+   * with an MQBrokerException (refused) or RemotingException (`maybeStored` says whether the bytes may have arrived).
+   * @param queue the queue chosen; its topic is the one results carry, `header.topic` the one that travels.
+   */
   sendMessageAsync(
     addr: string,
     queue: MessageQueue,
     message: Message,
     header: SendMessageRequestHeader,
     timeoutMillis: number,
-    callback: SendCallback,
-    signal?: AbortSignal
-  ): void
+    callback: SendCallback
+  ): void {
+    let request: SendMessageRequest
+    try {
+      request = this.#sendRequest(message, header)
+    } catch (error) {
+      process.nextTick(callback, asRocketMQError(error), undefined)
+      return
+    }
+    const { topic, brokerName } = queue
+    this.#remoting.invokeCallback(addr, request, timeoutMillis, (error, response) => {
+      if (response === undefined) {
+        callback(error, undefined)
+        return
+      }
+      let result: SendResult
+      try {
+        result = processSendResponse(response, addr, topic, brokerName, message)
+      } catch (thrown) {
+        callback(asRocketMQError(thrown), undefined)
+        return
+      }
+      callback(undefined, result)
+    })
+  }
+
+  /** {@link sendMessageAsync} as a promise. */
   sendMessage(
     addr: string,
     queue: MessageQueue,
     message: Message,
     header: SendMessageRequestHeader,
-    timeoutMillis: number,
-    signal?: AbortSignal
-  ): Promise<SendResult>
-  sendMessageOneway(
+    timeoutMillis: number
+  ): Promise<SendResult> {
+    return new Promise((resolve, reject) => {
+      this.sendMessageAsync(addr, queue, message, header, timeoutMillis, (error, result) => {
+        if (error === undefined) resolve(result as SendResult)
+        else reject(error)
+      })
+    })
+  }
+
+  /** Sends without an answer; settles when the bytes are with the socket. */
+  async sendMessageOneway(
     addr: string,
-    queue: MessageQueue,
+    _queue: MessageQueue,
     message: Message,
     header: SendMessageRequestHeader,
-    timeoutMillis: number,
-    signal?: AbortSignal
-  ): Promise<void>
+    timeoutMillis: number
+  ): Promise<void> {
+    const request = this.#sendRequest(message, header)
+    request.flag = 2
+    await this.#remoting.invokeOneway(addr, request, timeoutMillis)
+  }
+
+  /**
+   * The route of a topic; undefined when the name server says that there is none (17).
+   * @throws MQClientException with the name server's code, or what {@link NameServerList.invoke} throws.
+   */
+  async getTopicRouteInfo(topic: string, signal?: AbortSignal): Promise<TopicRouteData | undefined> {
+    const request = (): RemotingCommand => {
+      const fields = emptyExtFields()
+      fields['topic'] = topic
+      return RemotingCommand.request(RequestCode.GET_ROUTEINFO_BY_TOPIC, fields, undefined, this.#serializeType)
+    }
+    const response = await this.#nameServers.invoke(request, this.#timeoutMillis, signal)
+    if (response.code === ResponseCode.TOPIC_NOT_EXIST) return undefined
+    if (response.code === ResponseCode.SUCCESS && response.body !== undefined) return decodeTopicRoute(response.body)
+    throw new MQClientException(`CODE: ${response.code}  DESC: ${response.remark ?? ''}`, {
+      code: 'NAME_SERVER_REFUSED',
+      responseCode: response.code
+    })
+  }
+
+  #sendRequest(message: Message, header: SendMessageRequestHeader): SendMessageRequest {
+    return new SendMessageRequest(sendRequestCode(message, header), header, message.body, this.#serializeType)
+  }
+}
+
+/** Batches and replies have codes of their own; all of them carry the header with one-letter names. */
+function sendRequestCode(message: Message, header: SendMessageRequestHeader): number {
+  if (message.properties.get(MessageConst.MSG_TYPE) === 'reply') return RequestCode.SEND_REPLY_MESSAGE_V2
+  return header.batch ? RequestCode.SEND_BATCH_MESSAGE : RequestCode.SEND_MESSAGE_V2
+}
+
+function asRocketMQError(error: unknown): RocketMQError {
+  if (error instanceof RocketMQError) return error
+  return new RemotingException(`unexpected: ${logText(error)}`, { code: 'INTERNAL', cause: error })
 }

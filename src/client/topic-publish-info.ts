@@ -1,5 +1,9 @@
-import type { MessageQueue } from '../protocol/message-queue.ts'
-import type { TopicRouteData } from '../protocol/topic-route.ts'
+import { MessageQueue } from '../protocol/message-queue.ts'
+import { isWriteable } from '../protocol/perm.ts'
+import { MASTER_ID, type TopicRouteData } from '../protocol/topic-route.ts'
+
+/** Queues of one broker that an order configuration may name; more is a mistake. */
+const MAX_ORDER_QUEUES = 65_536
 
 /** The queues a producer may send to; Java's `TopicPublishInfo` without its counter. Never changed: a new route makes a new object. */
 export interface TopicPublishInfo {
@@ -8,4 +12,48 @@ export interface TopicPublishInfo {
   /** Whether the queues come from an order configuration. */
   readonly orderTopic: boolean
   readonly routeData: TopicRouteData
+}
+
+/**
+ * The publish info of a route. An order configuration (`brokerA:4;brokerB:4`) lists the queues itself, malformed parts of it are
+ * skipped. Otherwise: the write queues of each broker that is writable and has a master, brokers in the order of their names. Static
+ * topics (`topicQueueMappingByBroker`) have no queues here: they are not supported.
+ */
+export function topicRouteToPublishInfo(topic: string, routeData: TopicRouteData): TopicPublishInfo {
+  const order = routeData.orderTopicConf
+  if (order !== undefined && order !== '') {
+    return { topic, messageQueues: orderedQueues(topic, order), orderTopic: true, routeData }
+  }
+  return { topic, messageQueues: isStatic(routeData) ? [] : writeQueues(topic, routeData), orderTopic: false, routeData }
+}
+
+function orderedQueues(topic: string, conf: string): MessageQueue[] {
+  const queues: MessageQueue[] = []
+  for (const part of conf.split(';')) {
+    const [brokerName, nums] = part.split(':')
+    const count = /^\s*\d+\s*$/.test(nums ?? '') ? Number(nums) : 0
+    if (brokerName.trim() === '' || count > MAX_ORDER_QUEUES) continue
+    for (let id = 0; id < count; id++) queues.push(new MessageQueue(topic, brokerName.trim(), id))
+  }
+  return queues
+}
+
+function writeQueues(topic: string, routeData: TopicRouteData): MessageQueue[] {
+  const withMaster = new Set<string>()
+  for (const broker of routeData.brokerDatas) if (broker.brokerAddrs.has(MASTER_ID)) withMaster.add(broker.brokerName)
+  const queues: MessageQueue[] = []
+  for (const data of [...routeData.queueDatas].sort(byBrokerName)) {
+    if (!isWriteable(data.perm) || !withMaster.has(data.brokerName)) continue
+    for (let id = 0; id < data.writeQueueNums; id++) queues.push(new MessageQueue(topic, data.brokerName, id))
+  }
+  return queues
+}
+
+function byBrokerName(a: { brokerName: string }, b: { brokerName: string }): number {
+  return a.brokerName < b.brokerName ? -1 : a.brokerName > b.brokerName ? 1 : 0
+}
+
+function isStatic(routeData: TopicRouteData): boolean {
+  const mapping: unknown = routeData.topicQueueMappingByBroker
+  return typeof mapping === 'object' && mapping !== null && (mapping instanceof Map ? mapping.size : Object.keys(mapping).length) > 0
 }

@@ -1,29 +1,120 @@
-import type { Clock } from '../internal/clock.ts'
+import { formatAddress } from '../internal/address.ts'
+import { type Clock, realClock, type Timer } from '../internal/clock.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
-import type { Logger } from '../internal/logger.ts'
+import { type Logger, logText, silentLogger } from '../internal/logger.ts'
 import type { Network } from '../transport/network.ts'
-import type { NamesrvConfig } from './namesrv-config.ts'
-import type { RouteInfoManager } from './route-info-manager.ts'
+import { RemotingServer } from '../transport/remoting-server.ts'
+import { RequestDispatcher } from '../transport/request-dispatcher.ts'
+import { tcpNetwork } from '../transport/tcp-network.ts'
+import { KVConfigManager } from './kv-config-manager.ts'
+import { DEFAULT_NAMESRV_CONFIG, type NamesrvConfig } from './namesrv-config.ts'
+import { registerHandlers } from './request-handlers.ts'
+import { RouteInfoManager } from './route-info-manager.ts'
 
 export interface NameServerOptions {
   /** @default 127.0.0.1 */
   host?: string | undefined
   /** 0 = any free port. @default 0 */
   port?: number | undefined
+  /** @default TCP */
   network?: Network | undefined
+  /** @default the real clock */
   clock?: Clock | undefined
+  /** @default says nothing */
   logger?: Logger | undefined
   faults?: FaultTable | undefined
+  /** RocketMQ's own property names. */
   config?: Partial<NamesrvConfig> | undefined
 }
 
-/** A name server: routes of topics, as brokers register them. */
-export declare class NameServer {
-  constructor(options?: NameServerOptions)
-  start(): Promise<void>
-  readonly addr: string
-  readonly host: string
-  readonly port: number
+/**
+ * A name server: brokers register their topics, clients ask where a topic is. It answers as Apache RocketMQ 5.3.3 does and keeps
+ * everything in memory.
+ *
+ * ```ts
+ * const nameServer = new NameServer()
+ * await nameServer.start()
+ * nameServer.addr // '127.0.0.1:43117'
+ * await nameServer.shutdown()
+ * ```
+ */
+export class NameServer {
   readonly routes: RouteInfoManager
-  shutdown(): Promise<void>
+  readonly #config: NamesrvConfig
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #server: RemotingServer
+  #scan: Timer | undefined
+  #stopped = false
+
+  constructor(options: NameServerOptions = {}) {
+    this.#config = { ...DEFAULT_NAMESRV_CONFIG, ...options.config }
+    this.#clock = options.clock ?? realClock
+    this.#logger = options.logger ?? silentLogger
+    this.routes = new RouteInfoManager(this.#config, this.#clock, this.#logger)
+    const dispatcher = new RequestDispatcher({ logger: this.#logger, faults: options.faults, describe: describeRequest })
+    registerHandlers(dispatcher, {
+      routes: this.routes,
+      kvConfig: new KVConfigManager(),
+      config: this.#config,
+      logger: this.#logger
+    })
+    this.#server = new RemotingServer({
+      network: options.network ?? tcpNetwork,
+      clock: this.#clock,
+      logger: this.#logger,
+      host: options.host ?? '127.0.0.1',
+      port: options.port ?? 0,
+      faults: options.faults,
+      dispatcher
+    })
+    this.#server.onConnectionClosed((connection) => this.routes.onConnectionClosed(connection))
+  }
+
+  /** Resolves when it accepts connections; rejects when it cannot listen. */
+  async start(): Promise<void> {
+    await this.#server.start()
+    if (!this.#stopped) this.#scheduleScan()
+  }
+
+  get host(): string {
+    return this.#server.host
+  }
+
+  get port(): number {
+    return this.#server.port
+  }
+
+  /** What goes into `namesrvAddr`. */
+  get addr(): string {
+    return formatAddress(this.host, this.port)
+  }
+
+  /** Closes every connection; nothing of it keeps the process alive afterwards. */
+  async shutdown(): Promise<void> {
+    this.#stopped = true
+    this.#scan?.cancel()
+    await this.#server.close()
+  }
+
+  #scheduleScan(): void {
+    this.#scan = this.#clock.setTimeout(
+      () => {
+        try {
+          this.routes.scanNotActiveBroker()
+        } catch (error) {
+          this.#logger.error(`looking for dead brokers failed: ${logText(error)}`)
+        }
+        if (!this.#stopped) this.#scheduleScan()
+      },
+      this.#config.scanNotActiveBrokerInterval,
+      { ref: false }
+    )
+  }
+}
+
+/** What faults can match on. */
+function describeRequest(request: { extFields: Record<string, string> }): { topic?: string; brokerName?: string } {
+  const { topic, brokerName } = request.extFields
+  return { ...(topic === undefined ? {} : { topic }), ...(brokerName === undefined ? {} : { brokerName }) }
 }

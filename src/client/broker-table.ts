@@ -1,0 +1,53 @@
+import { MASTER_ID, type TopicRouteData } from '../protocol/topic-route.ts'
+
+/** Which broker has which addresses, as the routes say; Java's `brokerAddrTable`. */
+export class BrokerTable {
+  readonly #brokers = new Map<string, Map<number, string>>()
+
+  update(route: TopicRouteData): void {
+    for (const broker of route.brokerDatas) this.#brokers.set(broker.brokerName, new Map(broker.brokerAddrs))
+  }
+
+  /** The master's address; undefined when the broker is unknown or has no master. */
+  masterAddress(brokerName: string): string | undefined {
+    return this.#brokers.get(brokerName)?.get(MASTER_ID)
+  }
+
+  masters(): Set<string> {
+    const addresses = new Set<string>()
+    for (const broker of this.#brokers.values()) {
+      const address = broker.get(MASTER_ID)
+      if (address !== undefined) addresses.add(address)
+    }
+    return addresses
+  }
+
+  /** Every address, those of slaves too. */
+  all(): Set<string> {
+    const addresses = new Set<string>()
+    for (const broker of this.#brokers.values()) {
+      for (const address of broker.values()) addresses.add(address)
+    }
+    return addresses
+  }
+
+  /** Forgets addresses that stand in none of the routes. @returns the forgotten addresses */
+  clean(routes: Iterable<TopicRouteData>): string[] {
+    const known = new Set<string>()
+    for (const route of routes) {
+      for (const broker of route.brokerDatas) {
+        for (const address of broker.brokerAddrs.values()) known.add(address)
+      }
+    }
+    const forgotten: string[] = []
+    for (const [name, broker] of this.#brokers) {
+      for (const [id, address] of broker) {
+        if (known.has(address)) continue
+        broker.delete(id)
+        forgotten.push(address)
+      }
+      if (broker.size === 0) this.#brokers.delete(name)
+    }
+    return forgotten
+  }
+}
