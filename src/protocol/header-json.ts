@@ -1,12 +1,13 @@
 import { RemotingCommandException } from '../internal/errors.ts'
+import type { CommandHeader } from './command-header.ts'
+import type { ExtFields } from './ext-fields.ts'
 import { languageName, languageOrdinal } from './language-code.ts'
-import type { ExtFields, RemotingCommand } from './remoting-command.ts'
 
 /**
  * JSON header: `{"code","extFields","flag","language","opaque","remark","serializeTypeCurrentRPC","version"}`.
  * Values of extFields are text on the wire; some clients send numbers and booleans, which are read as their text.
  */
-export function decodeJsonHeader(command: RemotingCommand, bytes: Buffer, start: number, end: number): void {
+export function decodeJsonHeader(command: CommandHeader, bytes: Buffer, start: number, end: number): void {
   let header: Record<string, unknown>
   try {
     header = JSON.parse(bytes.toString('utf8', start, end))
@@ -51,7 +52,7 @@ function textFields(fields: unknown): ExtFields {
   return record as ExtFields
 }
 
-function jsonHeader(command: RemotingCommand): string {
+function jsonHeader(command: CommandHeader): string {
   const ext = command.hasExtFields ? `,"extFields":${JSON.stringify(command.extFields)}` : ''
   const remark = command.remark === undefined ? '' : `,"remark":${JSON.stringify(command.remark)}`
   const language = languageName(command.language)
@@ -59,7 +60,7 @@ function jsonHeader(command: RemotingCommand): string {
   return `{"code":${command.code}${ext},"flag":${command.flag}${name},"opaque":${command.opaque}${remark},"serializeTypeCurrentRPC":"JSON","version":${command.version}}`
 }
 
-export function jsonHeaderBound(command: RemotingCommand): number {
+export function jsonHeaderBound(command: CommandHeader): number {
   let bound = 192 + (command.remark?.length ?? 0) * 6
   if (command.hasExtFields) {
     const fields = command.extFields
@@ -68,6 +69,6 @@ export function jsonHeaderBound(command: RemotingCommand): number {
   return bound
 }
 
-export function writeJsonHeader(command: RemotingCommand, target: Buffer, offset: number): number {
+export function writeJsonHeader(command: CommandHeader, target: Buffer, offset: number): number {
   return offset + target.write(jsonHeader(command), offset, 'utf8')
 }

@@ -1,5 +1,6 @@
 import { RemotingCommandException } from '../internal/errors.ts'
-import type { ExtFields, RemotingCommand } from './remoting-command.ts'
+import type { CommandHeader } from './command-header.ts'
+import type { ExtFields } from './ext-fields.ts'
 
 /**
  * ```
@@ -10,7 +11,7 @@ import type { ExtFields, RemotingCommand } from './remoting-command.ts'
  */
 const FIXED = 21
 
-export function decodeRocketMQHeader(command: RemotingCommand, bytes: Buffer, start: number, end: number): void {
+export function decodeRocketMQHeader(command: CommandHeader, bytes: Buffer, start: number, end: number): void {
   if (end - start < FIXED) throw bad(`the header has ${end - start} bytes, at least ${FIXED} are needed`)
   command.code = bytes.readInt16BE(start)
   command.language = bytes.readUInt8(start + 2)
@@ -51,7 +52,7 @@ function bad(message: string): RemotingCommandException {
   return new RemotingCommandException(`bad ROCKETMQ header: ${message}`, { code: 'BAD_HEADER' })
 }
 
-export function rocketMQHeaderBound(command: RemotingCommand): number {
+export function rocketMQHeaderBound(command: CommandHeader): number {
   let bound = FIXED + (command.remark?.length ?? 0) * 3
   if (command.hasExtFields) {
     const fields = command.extFields
@@ -60,7 +61,7 @@ export function rocketMQHeaderBound(command: RemotingCommand): number {
   return bound
 }
 
-export function writeRocketMQHeader(command: RemotingCommand, target: Buffer, offset: number): number {
+export function writeRocketMQHeader(command: CommandHeader, target: Buffer, offset: number): number {
   target.writeUInt16BE(command.code & 0xffff, offset)
   target.writeUInt8(command.language & 0xff, offset + 2)
   target.writeInt16BE(command.version, offset + 3)

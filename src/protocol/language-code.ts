@@ -13,7 +13,7 @@ export const LanguageCode = {
   PHP: 10,
   OMS: 11,
   RUST: 12,
-  NODE_JS: 13,
+  NODE_JS: 13
 } as const
 
 export type LanguageName = keyof typeof LanguageCode

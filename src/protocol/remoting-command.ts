@@ -1,3 +1,5 @@
+import type { CommandHeader } from './command-header.ts'
+import { type ExtFields, emptyExtFields } from './ext-fields.ts'
 import { decodeJsonHeader, jsonHeaderBound, writeJsonHeader } from './header-json.ts'
 import { decodeRocketMQExtFields, decodeRocketMQHeader, rocketMQHeaderBound, writeRocketMQHeader } from './header-rocketmq.ts'
 import { LanguageCode } from './language-code.ts'
@@ -12,11 +14,10 @@ export const ONEWAY_FLAG = 2
 /** MQVersion ordinal that client and servers announce: V5_3_3. */
 export const CURRENT_VERSION = 479
 
-/** Header fields as they travel: everything is text. Has no prototype, so any name is only data. */
-export type ExtFields = Record<string, string>
+export { type ExtFields, emptyExtFields }
 
 /** A request or an answer; Java's `RemotingCommand`. */
-export class RemotingCommand implements OutgoingFrame {
+export class RemotingCommand implements OutgoingFrame, CommandHeader {
   code: number
   /** LanguageCode ordinal; -1 when the peer sent a name or number we do not know. */
   language: number = LanguageCode.JAVA
@@ -37,14 +38,25 @@ export class RemotingCommand implements OutgoingFrame {
   }
 
   /** A request in the given serialization; the connection's client gives it its opaque. */
-  static request(code: number, extFields?: ExtFields, body?: Buffer, serializeType: number = SerializeType.JSON): RemotingCommand {
+  static request(
+    code: number,
+    extFields?: ExtFields,
+    body?: Buffer,
+    serializeType: number = SerializeType.JSON
+  ): RemotingCommand {
     const command = new RemotingCommand(code, extFields, body)
     command.serializeType = serializeType
     return command
   }
 
   /** The answer to `request`: its opaque and its serialization. */
-  static response(request: RemotingCommand, code: number, remark?: string, extFields?: ExtFields, body?: Buffer): RemotingCommand {
+  static response(
+    request: RemotingCommand,
+    code: number,
+    remark?: string,
+    extFields?: ExtFields,
+    body?: Buffer
+  ): RemotingCommand {
     const command = new RemotingCommand(code, extFields, body)
     command.opaque = request.opaque
     command.flag = RESPONSE_FLAG
@@ -106,9 +118,4 @@ export class RemotingCommand implements OutgoingFrame {
     if (headerEnd < end) command.body = bytes.subarray(headerEnd, end)
     return command
   }
-}
-
-/** A map for header fields that no outside name can damage. */
-export function emptyExtFields(): ExtFields {
-  return Object.create(null)
 }

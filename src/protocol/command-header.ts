@@ -1,0 +1,16 @@
+import type { ExtFields } from './ext-fields.ts'
+
+/** What the header codecs read and fill; `RemotingCommand` is one. */
+export interface CommandHeader {
+  code: number
+  /** LanguageCode ordinal; -1 when it is not known. */
+  language: number
+  version: number
+  opaque: number
+  flag: number
+  remark: string | undefined
+  extFields: ExtFields
+  readonly hasExtFields: boolean
+  /** Still undecoded binary map. */
+  rawExtFields: Buffer | undefined
+}

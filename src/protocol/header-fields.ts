@@ -1,0 +1,81 @@
+import { RemotingCommandException } from '../internal/errors.ts'
+import type { ExtFields } from './ext-fields.ts'
+
+/**
+ * Typed reading of header fields. Numbers follow Java's parsers (a sign and digits); an empty text counts as absent, because that is
+ * how it reads in binary headers. All throw RemotingCommandException (`BAD_FIELD`) naming the field.
+ */
+
+export function requiredText(fields: ExtFields, name: string): string {
+  const value = fields[name]
+  if (value === undefined) throw badField(name, 'is missing')
+  return value
+}
+
+export function optionalText(fields: ExtFields, name: string): string | undefined {
+  return fields[name]
+}
+
+export function requiredInt(fields: ExtFields, name: string): number {
+  return optionalInt(fields, name) ?? missing(name)
+}
+
+export function optionalInt(fields: ExtFields, name: string): number | undefined {
+  const value = fields[name]
+  if (value === undefined || value === '') return undefined
+  return parseInt32(value, name)
+}
+
+/** A 64-bit field as a number; above 2^53-1 is an error. */
+export function requiredLong(fields: ExtFields, name: string): number {
+  return optionalLong(fields, name) ?? missing(name)
+}
+
+export function optionalLong(fields: ExtFields, name: string): number | undefined {
+  const value = fields[name]
+  if (value === undefined || value === '') return undefined
+  return parseInt64(value, name)
+}
+
+/** A 64-bit field for which clients send `Long.MAX_VALUE`, meaning "no bound": clamped to what a number holds exactly. */
+export function clampedLong(fields: ExtFields, name: string): number {
+  const value = fields[name]
+  if (value === undefined || value === '') return missing(name)
+  if (!INTEGER.test(value)) throw badField(name, `is not a 64-bit integer: ${quoted(value)}`)
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, Number(value)))
+}
+
+/** Java's `Boolean.parseBoolean`: "true" in any case, everything else is false. */
+export function booleanField(fields: ExtFields, name: string, otherwise = false): boolean {
+  const value = fields[name]
+  if (value === undefined) return otherwise
+  return value === 'true' || value.toLowerCase() === 'true'
+}
+
+const INTEGER = /^[+-]?\d{1,20}$/
+
+/** @param name for the error. */
+export function parseInt32(text: string, name: string): number {
+  const number = INTEGER.test(text) ? Number(text) : Number.NaN
+  if ((number | 0) !== number) throw badField(name, `is not a 32-bit integer: ${quoted(text)}`)
+  return number | 0
+}
+
+/** @param name for the error. */
+export function parseInt64(text: string, name: string): number {
+  const number = INTEGER.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(number)) throw badField(name, `is not an integer between -(2^53-1) and 2^53-1: ${quoted(text)}`)
+  return number + 0
+}
+
+export function badField(name: string, problem: string): RemotingCommandException {
+  return new RemotingCommandException(`header field ${name} ${problem}`, { code: 'BAD_FIELD' })
+}
+
+function missing(name: string): never {
+  throw badField(name, 'is missing')
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 32 ? `${text.slice(0, 32)}...` : text)
+}

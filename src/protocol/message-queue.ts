@@ -1,0 +1,32 @@
+/** One queue of a topic on one broker. */
+export class MessageQueue {
+  readonly topic: string
+  readonly brokerName: string
+  readonly queueId: number
+
+  constructor(topic: string, brokerName: string, queueId: number) {
+    this.topic = topic
+    this.brokerName = brokerName
+    this.queueId = queueId
+  }
+
+  equals(other: MessageQueue): boolean {
+    return this.topic === other.topic && this.brokerName === other.brokerName && this.queueId === other.queueId
+  }
+
+  /** Orders by topic, broker name and queue id, as Java does; clients that share queues must agree on the order. */
+  compareTo(other: MessageQueue): number {
+    if (this.topic !== other.topic) return this.topic < other.topic ? -1 : 1
+    if (this.brokerName !== other.brokerName) return this.brokerName < other.brokerName ? -1 : 1
+    return this.queueId - other.queueId
+  }
+
+  toString(): string {
+    return `MessageQueue [topic=${this.topic}, brokerName=${this.brokerName}, queueId=${this.queueId}]`
+  }
+
+  /** Key order as in RocketMQ's own JSON. */
+  toJSON(): { brokerName: string; queueId: number; topic: string } {
+    return { brokerName: this.brokerName, queueId: this.queueId, topic: this.topic }
+  }
+}

@@ -1,0 +1,193 @@
+import { MQClientException } from '../internal/errors.ts'
+import type { HostAddress } from './host-address.ts'
+import { KEY_SEPARATOR, MessageConst, RESERVED_PROPERTIES } from './message-const.ts'
+import { NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, type Properties } from './properties.ts'
+
+export interface MessageOptions {
+  topic: string
+  /** Text is sent as UTF-8. */
+  body: Uint8Array | string
+  tags?: string
+  /** Several keys may be given as one text, separated by spaces. */
+  keys?: string | string[]
+  /** User properties; reserved names are refused. */
+  properties?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
+  /** 1 to 18 for 1s to 2h with the broker's default levels; 0 for none. @default 0 */
+  delayTimeLevel?: number
+  /** Free for the application; 32 bits. @default 0 */
+  flag?: number
+  /** Whether the broker's answer waits for flush and replication, where the broker is set up so. @default true */
+  waitStoreMsgOK?: boolean
+  /** Client message id; made at the send when absent. Give the same one to send a message again. */
+  uniqKey?: string
+}
+
+/**
+ * A message to send.
+ *
+ * @example
+ * new Message({ topic: 'Orders', tags: 'paid', keys: ['o-1'], body: Buffer.from('...') })
+ */
+export class Message {
+  topic: string
+  body: Buffer
+  flag: number
+  /** All properties, system ones included, as they travel. Set user properties with {@link putUserProperty}. */
+  readonly properties: Properties = new Map()
+
+  /** @throws MQClientException for a reserved or blank property name, a blank value, or a separator character. */
+  constructor(options: MessageOptions) {
+    this.topic = options.topic
+    this.body = bodyBuffer(options.body)
+    this.flag = options.flag ?? 0
+    if (options.tags !== undefined && options.tags !== '') this.tags = options.tags
+    if (options.keys !== undefined && options.keys.length > 0) this.keys = options.keys
+    this.waitStoreMsgOK = options.waitStoreMsgOK ?? true
+    if (options.delayTimeLevel !== undefined && options.delayTimeLevel !== 0) this.delayTimeLevel = options.delayTimeLevel
+    if (options.uniqKey !== undefined) this.uniqKey = options.uniqKey
+    if (options.properties !== undefined) {
+      const entries = isMap(options.properties) ? options.properties : Object.entries(options.properties)
+      for (const [name, value] of entries) this.putUserProperty(name, value)
+    }
+  }
+
+  get tags(): string | undefined {
+    return this.properties.get(MessageConst.TAGS)
+  }
+
+  set tags(tags: string | undefined) {
+    this.#setText(MessageConst.TAGS, tags)
+  }
+
+  /** All keys, separated by spaces. May be set from an array. */
+  get keys(): string | undefined {
+    return this.properties.get(MessageConst.KEYS)
+  }
+
+  set keys(keys: string | string[] | undefined) {
+    this.#setText(MessageConst.KEYS, Array.isArray(keys) ? keys.join(KEY_SEPARATOR) : keys)
+  }
+
+  /** 0 when there is none. */
+  get delayTimeLevel(): number {
+    return Number(this.properties.get(MessageConst.DELAY) ?? 0)
+  }
+
+  set delayTimeLevel(level: number) {
+    this.properties.set(MessageConst.DELAY, String(level))
+  }
+
+  get waitStoreMsgOK(): boolean {
+    return this.properties.get(MessageConst.WAIT) !== 'false'
+  }
+
+  set waitStoreMsgOK(wait: boolean) {
+    this.properties.set(MessageConst.WAIT, wait ? 'true' : 'false')
+  }
+
+  get uniqKey(): string | undefined {
+    return this.properties.get(MessageConst.UNIQ_KEY)
+  }
+
+  set uniqKey(uniqKey: string | undefined) {
+    this.#setText(MessageConst.UNIQ_KEY, uniqKey)
+  }
+
+  get transactionId(): string | undefined {
+    return this.properties.get(MessageConst.TRANSACTION_ID)
+  }
+
+  set transactionId(transactionId: string | undefined) {
+    this.#setText(MessageConst.TRANSACTION_ID, transactionId)
+  }
+
+  /** @throws MQClientException when RocketMQ uses the name itself, name or value is blank, or one holds a separator character. */
+  putUserProperty(name: string, value: string): void {
+    if (RESERVED_PROPERTIES.has(name)) {
+      throw badProperty(`The Property<${name}> is used by system, input another please`)
+    }
+    if (isBlank(name) || isBlank(value)) throw badProperty('The name or value of property can not be null or blank string!')
+    refuseSeparators(name, name)
+    refuseSeparators(name, value)
+    this.properties.set(name, value)
+  }
+
+  getUserProperty(name: string): string | undefined {
+    return this.properties.get(name)
+  }
+
+  getProperty(name: string): string | undefined {
+    return this.properties.get(name)
+  }
+
+  #setText(name: string, value: string | undefined): void {
+    if (value === undefined) {
+      this.properties.delete(name)
+      return
+    }
+    if (typeof value !== 'string') throw badProperty(`The value of property ${name} is not a string`)
+    refuseSeparators(name, value)
+    this.properties.set(name, value)
+  }
+}
+
+/** A message as a broker stored it; Java's `MessageExt`. */
+export interface MessageExt {
+  topic: string
+  queueId: number
+  /** As the sender gave it: decompressed, unless the decoder was told not to. */
+  body: Buffer
+  flag: number
+  properties: Properties
+  tags: string | undefined
+  keys: string | undefined
+  /** The client's id where there is one, else {@link offsetMsgId}. */
+  msgId: string
+  /** Host of the broker and physical offset, as hex. */
+  offsetMsgId: string
+  queueOffset: number
+  /** Physical offset in the broker's commit log. */
+  commitLogOffset: number
+  /** Bytes of the stored record. */
+  storeSize: number
+  bodyCRC: number
+  sysFlag: number
+  bornTimestamp: number
+  bornHost: HostAddress
+  storeTimestamp: number
+  storeHost: HostAddress
+  reconsumeTimes: number
+  preparedTransactionOffset: number
+  /** Known to whoever fetched the message, not from the record. */
+  brokerName?: string
+  transactionId?: string
+}
+
+/** Bytes that are already a Buffer are not copied; other views share their memory. */
+function bodyBuffer(body: Uint8Array | string): Buffer {
+  if (typeof body === 'string') return Buffer.from(body, 'utf8')
+  if (Buffer.isBuffer(body)) return body
+  if (!ArrayBuffer.isView(body))
+    throw new MQClientException('the message body is not a string, Buffer or typed array', { code: 'BAD_BODY' })
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+}
+
+function isMap(value: object): value is ReadonlyMap<string, string> {
+  return typeof (value as Map<string, string>).get === 'function' && Symbol.iterator in value
+}
+
+function isBlank(text: unknown): boolean {
+  if (text === undefined || text === null) return true
+  if (typeof text !== 'string') throw badProperty('The name or value of property is not a string')
+  return text.trim() === ''
+}
+
+function refuseSeparators(name: string, text: string): void {
+  if (text.includes(NAME_VALUE_SEPARATOR) || text.includes(PROPERTY_SEPARATOR)) {
+    throw badProperty(`The property ${JSON.stringify(name)} holds a separator character (U+0001 or U+0002)`)
+  }
+}
+
+function badProperty(message: string): MQClientException {
+  return new MQClientException(message, { code: 'BAD_PROPERTY' })
+}
