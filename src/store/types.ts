@@ -111,28 +111,48 @@ export interface ReplicaService {
   submitReplicaRequest(nextOffset: number, waitStoreMsgOK: boolean): PutMessageStatus | Promise<PutMessageStatus>
 }
 
+/** Which neighbour a search by time answers with; Java's `BoundaryType`. */
+export type TimeBoundary = 'LOWER' | 'UPPER'
+
 /**
- * Bytes of the commit log. The memory implementation keeps segments in buffers; the file implementation keeps files. The commit log
- * above it owns offsets, record layout and segment roll.
+ * Bytes of the commit log: segments one behind another, addressed by physical offset without holes. The memory implementation keeps
+ * them in buffers, a file implementation in files. The commit log above it owns record layout, queue offsets and what a put waits for.
+ *
+ * A record never crosses a segment's end: when it does not fit with {@link END_OF_FILE_BYTES} to spare, `reserve` ends the segment
+ * with a blank (record-format.ts) that takes all that is left, and goes on in the next one.
  */
 export interface CommitLogStorage {
-  /** First physical offset still held, and the next one to be written. */
+  /** First physical offset still held. */
   readonly minOffset: number
+  /** The next offset to be written; moves with `commit`, and with a `reserve` that ends a segment. */
   readonly maxOffset: number
-  /** Everything below is as durable as this storage can make it. */
+  /** Everything below is as durable as this storage can make it; moves only after it has happened. */
   readonly flushedWhere: number
-  /**
-   * Room for `size` bytes at the current end: the buffer and the position in it to write to. Undefined when the storage is full
-   * (`fullReason` says why) or failed.
-   */
-  reserve(size: number): { buffer: Buffer; position: number } | undefined
-  /** Makes the reserved bytes part of the log. */
+  /** Where the reserved bytes go: the buffer, and the position in it. Valid from a successful `reserve` until the next call. */
+  readonly tail: Buffer
+  readonly tailPosition: number
+  /** Makes room for `size` bytes at `maxOffset`; false, and nothing has changed, when there is none (`refusal` says why). */
+  reserve(size: number): boolean
+  /** Makes the first `size` reserved bytes part of the log. */
   commit(size: number): void
-  /** Why `reserve` refuses: names the limit and the option that raises it. */
-  readonly fullReason: string | undefined
-  /** Makes everything up to `offset` durable; rejects when that failed. Memory: at once. */
+  /** Why the last `reserve` failed: names the limit and the option that raises it. */
+  readonly refusal: PutRefusal | undefined
+  /**
+   * Makes everything below `offset` durable and moves `flushedWhere`; nothing to wait for when it returns nothing. Throws or rejects
+   * when that failed: the caller then never calls it again. Called with one flush in flight at most.
+   */
   flush(offset: number): void | Promise<void>
-  /** A view of `size` bytes at a physical offset, or undefined when they are not (or no longer) held. */
+  /** A view of `size` bytes at a physical offset, or undefined when they are not, or no longer, held in one segment. Stays valid. */
   read(physicalOffset: number, size: number): Buffer | undefined
+  /** Everything written from a physical offset to the end of its segment, at most `limit` bytes; undefined outside the log. */
+  readChunk(physicalOffset: number, limit: number): Buffer | undefined
+  /** Called when `minOffset` has moved up because the oldest segment was dropped. */
+  onDropped: (() => void) | undefined
   close(): void | Promise<void>
+}
+
+/** A put that was refused before anything was written. */
+export interface PutRefusal {
+  status: PutMessageStatus
+  remark: string
 }

@@ -1,0 +1,386 @@
+import { isPromise, type MaybePromise } from '../internal/async.ts'
+import type { Clock } from '../internal/clock.ts'
+import { FaultTable } from '../internal/fault-table.ts'
+import { type Logger, logText } from '../internal/logger.ts'
+import { MAGIC_AT, PHYSICAL_OFFSET_AT } from '../protocol/message-codec.ts'
+import { MessageConst } from '../protocol/message-const.ts'
+import { decodeProperties } from '../protocol/properties.ts'
+import { RETRY_PREFIX } from '../protocol/topics.ts'
+import { CommitLog } from './commit-log.ts'
+import { ConsumeQueueStore } from './consume-queue-store.ts'
+import { FlushService } from './flush-service.ts'
+import { MAX_PULL_MSG_SIZE, readQueue } from './get-message.ts'
+import { IndexService } from './index-service.ts'
+import { MemoryStorage } from './memory-storage.ts'
+import { createMessageStoreConfig, type MessageStoreConfig } from './message-store-config.ts'
+import { offsetByTime } from './offset-by-time.ts'
+import { isRecordMagic, readLong, readRecordHead, STORE_TIMESTAMP_END, storeTimestampOf } from './record-format.ts'
+import { ReputService } from './reput-service.ts'
+import { StoreFaults } from './store-faults.ts'
+import { StoreStatsService } from './store-stats-service.ts'
+import type {
+  CommitLogStorage,
+  DispatchRequest,
+  GetMessageResult,
+  MessageExtBrokerInner,
+  PutMessageResult,
+  ReplicaService,
+  TagsFilter,
+  TimeBoundary
+} from './types.ts'
+
+/** Longest topic of a record, bytes; above {@link MAX_TOPIC} only retry topics. */
+const MAX_RETRY_TOPIC = 255
+const MAX_TOPIC = 127
+
+export interface MessageStoreDeps {
+  clock: Clock
+  logger: Logger
+  faults?: FaultTable
+  /** Who replicates; without one a SYNC_MASTER answers SLAVE_NOT_AVAILABLE. */
+  replicaService?: ReplicaService
+  /** @default a new MemoryStorage with the limits of the configuration */
+  storage?: CommitLogStorage
+  /** What faults know this store by. */
+  brokerName?: string
+}
+
+export interface QueryMessageResult {
+  /** Stored records, oldest first. */
+  messages: Buffer[]
+  indexLastUpdateTimestamp: number
+  indexLastUpdatePhyoffset: number
+}
+
+/**
+ * The message store: commit log, consume queues and key index. Java's `DefaultMessageStore`.
+ *
+ * @example
+ * const store = new DefaultMessageStore({ flushDiskType: 'SYNC_FLUSH' }, { clock: realClock, logger: console })
+ * await store.start()
+ * const { status, appendResult } = await store.asyncPutMessage(message)
+ */
+export class DefaultMessageStore {
+  /** The live settings; a change takes effect with the next call. */
+  readonly config: MessageStoreConfig
+  readonly stats: StoreStatsService
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #storage: CommitLogStorage
+  readonly #queues = new ConsumeQueueStore()
+  readonly #index: IndexService
+  readonly #flush: FlushService
+  readonly #reput: ReputService
+  readonly #commitLog: CommitLog
+  #shutdown = true
+  #readOnly: string | undefined
+
+  /** @throws MQClientException (`BAD_OPTION`) for a setting that is unknown or out of range. */
+  constructor(config: Partial<MessageStoreConfig>, deps: MessageStoreDeps) {
+    this.config = createMessageStoreConfig(config)
+    this.#clock = deps.clock
+    this.#logger = deps.logger
+    this.stats = new StoreStatsService(deps.clock)
+    this.#storage =
+      deps.storage ??
+      new MemoryStorage(() => ({
+        maxBytes: this.config.maxBytes,
+        whenFull: this.config.whenFull,
+        segmentSize: this.config.mappedFileSizeCommitLog
+      }))
+    // No more than one entry for each 64 bytes of log: keys must not take more memory than the messages.
+    this.#index = new IndexService(() => Math.min(this.config.maxIndexNum, Math.ceil(this.config.maxBytes / 64)))
+    this.#storage.onDropped = () => this.#correctMinOffset()
+    this.#flush = new FlushService({
+      storage: this.#storage,
+      config: this.config,
+      clock: deps.clock,
+      logger: deps.logger,
+      onFlushed: () => this.#reput.run(),
+      onFailed: (error) => {
+        this.#readOnly = `the store is read-only since a flush failed: ${logText(error)}`
+      }
+    })
+    this.#reput = new ReputService({
+      storage: this.#storage,
+      queues: this.#queues,
+      index: this.#index,
+      config: this.config,
+      logger: deps.logger,
+      confirmOffset: () => this.#commitLog.confirmOffset
+    })
+    this.#commitLog = new CommitLog({
+      storage: this.#storage,
+      config: this.config,
+      clock: deps.clock,
+      logger: deps.logger,
+      faults: new StoreFaults(deps.faults ?? new FaultTable(), deps.clock, deps.brokerName),
+      queues: this.#queues,
+      stats: this.stats,
+      flush: this.#flush,
+      reput: this.#reput,
+      replica: deps.replicaService
+    })
+  }
+
+  async start(): Promise<void> {
+    this.#reput.run()
+    this.#shutdown = false
+  }
+
+  /** Refuses further puts, flushes what is there, answers every put that waits, and lets the storage go. */
+  async shutdown(): Promise<void> {
+    if (this.#shutdown) return
+    this.#shutdown = true
+    this.#commitLog.shutdown()
+    await this.#flush.shutdown()
+    await this.#storage.close()
+  }
+
+  get isShutdown(): boolean {
+    return this.#shutdown
+  }
+
+  get isReadable(): boolean {
+    return !this.#shutdown
+  }
+
+  get isWriteable(): boolean {
+    return !this.#shutdown && this.#readOnly === undefined
+  }
+
+  /** Whether an append has held the log for longer than `osPageCacheBusyTimeOutMills`. */
+  isOSPageCacheBusy(): boolean {
+    return this.#commitLog.lockTimeMills > this.config.osPageCacheBusyTimeOutMills
+  }
+
+  /** How long the current append has held the log, ms. */
+  lockTimeMills(): number {
+    return this.#commitLog.lockTimeMills
+  }
+
+  /**
+   * Appends within the call and answers when flush and replica have: at once, without a promise, when neither has to be waited for.
+   * Never throws and never rejects; a refusal says why in `remark`. The message's buffers are not used after the call returned, unless
+   * a fault delays the append.
+   */
+  asyncPutMessage(message: MessageExtBrokerInner): MaybePromise<PutMessageResult> {
+    const begin = this.#clock.monotonic()
+    this.stats.tick(begin)
+    const refusal = this.#checkBeforePut(message)
+    const result = refusal ?? this.#commitLog.asyncPutMessage(message)
+    if (isPromise(result)) {
+      return result.then((answer) => {
+        this.stats.putDone(this.#clock.monotonic() - begin, answer.appendResult !== undefined)
+        return answer
+      })
+    }
+    this.stats.putDone(0, result.appendResult !== undefined)
+    return result
+  }
+
+  /**
+   * Records of a queue from `offset` on. Undefined when the store is shut down.
+   * @param maxMsgNums most messages; the store's own limits hold as well
+   * @param maxTotalMsgSize most bytes; the first message is always taken. @default 134217728
+   */
+  getMessage(
+    _group: string,
+    topic: string,
+    queueId: number,
+    offset: number,
+    maxMsgNums: number,
+    filter?: TagsFilter,
+    maxTotalMsgSize: number = MAX_PULL_MSG_SIZE
+  ): GetMessageResult | undefined {
+    if (!this.isReadable) return undefined
+    const begin = this.#clock.monotonic()
+    const queue = this.#queues.find(topic, queueId)
+    const result = readQueue(queue, this.#storage, this.config, offset, maxMsgNums, filter, maxTotalMsgSize)
+    this.stats.getDone(this.#clock.monotonic() - begin, result.messages.length)
+    return result
+  }
+
+  /**
+   * Behind the last message of a queue; 0 when there is none.
+   * @param committed false: messages that consumers do not see yet count too. @default true
+   */
+  getMaxOffsetInQueue(topic: string, queueId: number, committed = true): number {
+    const queue = this.#queues.find(topic, queueId)
+    return (committed ? queue?.maxOffset : queue?.nextOffset) ?? 0
+  }
+
+  /** First message of a queue; -1 when there is no such queue. */
+  getMinOffsetInQueue(topic: string, queueId: number): number {
+    return this.#queues.find(topic, queueId)?.minOffset ?? -1
+  }
+
+  /** See `offsetByTime` for what each boundary answers; 0 when there is no such queue. */
+  getOffsetInQueueByTime(topic: string, queueId: number, timestamp: number, boundary: TimeBoundary = 'LOWER'): number {
+    const queue = this.#queues.find(topic, queueId)
+    return queue === undefined ? 0 : offsetByTime(queue, timestamp, boundary, (offset) => this.#storeTimestampAt(offset))
+  }
+
+  /** When a message was stored, ms since 1970; -1 when it is not there. */
+  getMessageStoreTimeStamp(topic: string, queueId: number, queueOffset: number): number {
+    const queue = this.#queues.find(topic, queueId)
+    return queue?.has(queueOffset) === true ? this.#storeTimestampAt(queue.physicalOffsetAt(queueOffset)) : -1
+  }
+
+  /** When the first message of a queue, or of the whole store, was stored; -1 when there is none. */
+  getEarliestMessageTime(topic?: string, queueId = 0): number {
+    if (topic === undefined) return this.#storeTimestampAt(this.#storage.minOffset)
+    return this.getMessageStoreTimeStamp(topic, queueId, this.getMinOffsetInQueue(topic, queueId))
+  }
+
+  /** Where the record of a queue offset is in the commit log; undefined when it is not there. */
+  getCommitLogOffsetInQueue(topic: string, queueId: number, queueOffset: number): number | undefined {
+    return this.#queues.find(topic, queueId)?.get(queueOffset)?.physicalOffset
+  }
+
+  /** The record that begins at a physical offset; undefined when none does. */
+  lookMessageByOffset(physicalOffset: number): Buffer | undefined {
+    if (!Number.isSafeInteger(physicalOffset) || physicalOffset < 0) return undefined
+    const head = this.#storage.read(physicalOffset, STORE_TIMESTAMP_END)
+    if (head === undefined || !isRecordMagic(head.readInt32BE(MAGIC_AT))) return undefined
+    if (readLong(head, PHYSICAL_OFFSET_AT) !== physicalOffset) return undefined
+    return this.#storage.read(physicalOffset, head.readInt32BE(0))
+  }
+
+  getMinPhyOffset(): number {
+    return this.#storage.minOffset
+  }
+
+  getMaxPhyOffset(): number {
+    return this.#storage.maxOffset
+  }
+
+  /** Bytes of the commit log that consumers do not see yet. */
+  dispatchBehindBytes(): number {
+    return this.#storage.maxOffset - this.#reput.reputFromOffset
+  }
+
+  /** Bytes of the commit log that are not durable yet. */
+  remainHowManyDataToFlush(): number {
+    return this.#storage.maxOffset - this.#storage.flushedWhere
+  }
+
+  /** Raw commit log, at most `size` bytes from an offset on, in one view per segment. */
+  getBulkCommitLogData(offset: number, size: number): Buffer[] {
+    const chunks: Buffer[] = []
+    let left = size
+    for (let at = offset; left > 0; ) {
+      const chunk = this.#storage.readChunk(at, left)
+      if (chunk === undefined || chunk.length === 0) break
+      chunks.push(chunk)
+      at += chunk.length
+      left -= chunk.length
+    }
+    return chunks
+  }
+
+  /**
+   * Messages by key or unique key that were stored from `begin` to `end`: the newest `maxNum`, oldest first.
+   * @param maxNum at most `maxMsgsNumBatch`
+   */
+  queryMessage(topic: string, key: string, maxNum: number, begin: number, end: number): QueryMessageResult {
+    const limit = Math.min(maxNum, this.config.maxMsgsNumBatch)
+    const found: Buffer[] = []
+    let last = -1
+    for (const offset of limit > 0 ? this.#index.query(topic, key) : []) {
+      // A record is found once, also when key and unique key are one.
+      if (offset === last) continue
+      last = offset
+      const record = this.lookMessageByOffset(offset)
+      // Records of the index lie in the order of the log: what comes next is older still.
+      if (record === undefined || storeTimestampOf(record) < begin) break
+      if (storeTimestampOf(record) > end || !hasKey(record, topic, key)) continue
+      found.push(record)
+      if (found.length >= limit) break
+    }
+    return {
+      messages: found.reverse(),
+      indexLastUpdateTimestamp: this.#index.lastUpdateTimestamp,
+      indexLastUpdatePhyoffset: this.#index.lastUpdatePhysicalOffset
+    }
+  }
+
+  /** Called for each message once consumers can see it; what the listener throws is logged. Returns what removes it. */
+  onMessageArriving(listener: (request: DispatchRequest) => void): () => void {
+    return this.#reput.addListener(listener)
+  }
+
+  /** Topics that have queues. */
+  *topics(): IterableIterator<string> {
+    for (const { topic } of this.#queues.topics()) yield topic
+  }
+
+  /** Messages put and bytes written, of one topic. */
+  topicPutTotals(topic: string): { times: number; bytes: number } {
+    const queues = this.#queues.lookup(topic)
+    return { times: queues?.putTimes ?? 0, bytes: queues?.putBytes ?? 0 }
+  }
+
+  /** Forgets the queues of these topics; their records stay in the commit log. Returns how many there were. */
+  deleteTopics(topics: Iterable<string>): number {
+    let deleted = 0
+    for (const topic of topics) if (this.#queues.delete(topic)) deleted++
+    return deleted
+  }
+
+  /** Forgets the queues of all topics but these. Returns how many there were. */
+  cleanUnusedTopic(retained: ReadonlySet<string>): number {
+    return this.deleteTopics([...this.topics()].filter((topic) => !retained.has(topic)))
+  }
+
+  /** Figures under Java's names. */
+  runtimeInfo(): Map<string, string> {
+    return this.stats
+      .runtimeInfo()
+      .set('commitLogMinOffset', String(this.#storage.minOffset))
+      .set('commitLogMaxOffset', String(this.#storage.maxOffset))
+      .set('dispatchBehindBytes', String(this.dispatchBehindBytes()))
+      .set('remainHowManyDataToFlush', String(this.remainHowManyDataToFlush()))
+      .set('pageCacheLockTimeMills', String(Math.round(this.#commitLog.lockTimeMills)))
+      .set('earliestMessageTimeStamp', String(this.getEarliestMessageTime()))
+  }
+
+  /** The checks of 5.3's put hooks, in their order. */
+  #checkBeforePut(message: MessageExtBrokerInner): PutMessageResult | undefined {
+    if (this.#shutdown) return { status: 'SERVICE_NOT_AVAILABLE', remark: 'the message store has been shut down' }
+    if (this.config.brokerRole === 'SLAVE' && !this.config.duplicationEnable) {
+      return { status: 'SERVICE_NOT_AVAILABLE', remark: 'the message store is in slave mode (brokerRole)' }
+    }
+    if (this.#readOnly !== undefined) return { status: 'SERVICE_NOT_AVAILABLE', remark: this.#readOnly }
+    // A UTF-16 unit takes three bytes at most.
+    if (message.topic.length * 3 > MAX_TOPIC) {
+      const length = Buffer.byteLength(message.topic)
+      const limit = message.topic.startsWith(RETRY_PREFIX) ? MAX_RETRY_TOPIC : MAX_TOPIC
+      if (length > limit)
+        return { status: 'MESSAGE_ILLEGAL', remark: `the topic has ${length} bytes, at most ${limit} can be stored` }
+    }
+    if (!ArrayBuffer.isView(message.body)) return { status: 'MESSAGE_ILLEGAL', remark: 'the message has no body' }
+    if (this.isOSPageCacheBusy()) return { status: 'OS_PAGE_CACHE_BUSY', remark: 'an append holds the commit log' }
+    return undefined
+  }
+
+  #storeTimestampAt(physicalOffset: number): number {
+    const head = this.#storage.read(physicalOffset, STORE_TIMESTAMP_END)
+    return head !== undefined && isRecordMagic(head.readInt32BE(MAGIC_AT)) ? storeTimestampOf(head) : -1
+  }
+
+  #correctMinOffset(): void {
+    const { minOffset } = this.#storage
+    this.#queues.correctMinOffset(minOffset)
+    this.#index.correctMinOffset(minOffset)
+    this.#logger.info(`the memory store is full: the oldest messages were dropped, it begins at offset ${minOffset} now`)
+  }
+}
+
+/** Whether a record that the index led to has the key: hashes collide. */
+function hasKey(record: Buffer, topic: string, key: string): boolean {
+  const head = readRecordHead(record)
+  if (head.topic !== topic) return false
+  const properties = decodeProperties(head.properties)
+  return properties.get(MessageConst.UNIQ_KEY) === key || (properties.get(MessageConst.KEYS)?.split(' ').includes(key) ?? false)
+}

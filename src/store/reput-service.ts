@@ -1,0 +1,192 @@
+import { type Logger, logText } from '../internal/logger.ts'
+import { tagsCodeOf } from '../protocol/java-hash.ts'
+import { BLANK_MAGIC, MAGIC_AT } from '../protocol/message-codec.ts'
+import { MessageConst } from '../protocol/message-const.ts'
+import { decodeProperties, type Properties } from '../protocol/properties.ts'
+import { SysFlag, transactionValue } from '../protocol/sys-flag.ts'
+import { SCHEDULE_TOPIC } from '../protocol/topics.ts'
+import type { ConsumeQueueStore, TopicQueues } from './consume-queue-store.ts'
+import { deliverTimestamp, parseDelayLevels } from './delay-levels.ts'
+import type { IndexService } from './index-service.ts'
+import type { MessageStoreConfig } from './message-store-config.ts'
+import { isRecordMagic, readRecordHead } from './record-format.ts'
+import type { CommitLogStorage, DispatchRequest, MessageExtBrokerInner } from './types.ts'
+
+/** Whether a record of this transaction type is in its queue: prepared and rollback records are not. */
+export function entersQueue(sysFlag: number): boolean {
+  const type = transactionValue(sysFlag)
+  return type === SysFlag.TRANSACTION_NOT_TYPE || type === SysFlag.TRANSACTION_COMMIT_TYPE
+}
+
+export interface ReputServiceDeps {
+  storage: CommitLogStorage
+  queues: ConsumeQueueStore
+  index: IndexService
+  config: MessageStoreConfig
+  logger: Logger
+  /** Records that end at or before it may become visible. */
+  confirmOffset: () => number
+}
+
+/**
+ * Makes records visible, in the order of the log: consume queue, then index, then listeners. Java's `ReputMessageService`; where Java
+ * follows the log on a thread of its own, a record that was just appended is dispatched by the put itself, from the message it still
+ * has in hand; everything else is read from the log.
+ */
+export class ReputService {
+  readonly #deps: ReputServiceDeps
+  readonly #listeners = new Set<(request: DispatchRequest) => void>()
+  #reputFromOffset: number
+  #running = false
+  #delayLevels: { text: string; millis: readonly number[] } | undefined
+
+  constructor(deps: ReputServiceDeps) {
+    this.#deps = deps
+    this.#reputFromOffset = deps.storage.minOffset
+  }
+
+  /** The first byte of the log that has not been dispatched. */
+  get reputFromOffset(): number {
+    return this.#reputFromOffset
+  }
+
+  /** Called for each record once it is visible. Returns what removes the listener. */
+  addListener(listener: (request: DispatchRequest) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** A single record was appended at the end of the log. */
+  appended(
+    topic: TopicQueues,
+    message: MessageExtBrokerInner,
+    physicalOffset: number,
+    size: number,
+    queueOffset: number,
+    storeTimestamp: number
+  ): void {
+    const end = physicalOffset + size
+    if (this.#reputFromOffset !== physicalOffset || this.#running || this.#deps.confirmOffset() < end) {
+      this.run()
+      return
+    }
+    this.#reputFromOffset = end
+    this.#dispatch(
+      topic,
+      message.queueId,
+      physicalOffset,
+      size,
+      queueOffset,
+      storeTimestamp,
+      message.sysFlag,
+      message.preparedTransactionOffset,
+      message.properties
+    )
+  }
+
+  /** Dispatches everything that may become visible. */
+  run(): void {
+    if (this.#running) return
+    this.#running = true
+    try {
+      while (this.#step()) {}
+    } finally {
+      this.#running = false
+    }
+  }
+
+  #step(): boolean {
+    const { storage, queues, logger } = this.#deps
+    if (this.#reputFromOffset < storage.minOffset) {
+      logger.warn(`dispatch was behind: records from ${this.#reputFromOffset} to ${storage.minOffset} were dropped before it`)
+      this.#reputFromOffset = storage.minOffset
+    }
+    const from = this.#reputFromOffset
+    const end = this.#deps.confirmOffset()
+    if (from >= end) return false
+    const head = storage.read(from, 8)
+    if (head === undefined) return false
+    const size = head.readInt32BE(0)
+    const magic = head.readInt32BE(MAGIC_AT)
+    if (from + size > end || size < 8) return false
+    this.#reputFromOffset = from + size
+    if (magic === BLANK_MAGIC) return true
+    const bytes = isRecordMagic(magic) ? storage.read(from, size) : undefined
+    if (bytes === undefined) {
+      logger.error(`no record at offset ${from} of the commit log: magic ${magic}, size ${size}`)
+      return false
+    }
+    const record = readRecordHead(bytes)
+    this.#dispatch(
+      queues.topic(record.topic),
+      record.queueId,
+      from,
+      size,
+      record.queueOffset,
+      record.storeTimestamp,
+      record.sysFlag,
+      record.preparedTransactionOffset,
+      decodeProperties(record.properties)
+    )
+    return true
+  }
+
+  #dispatch(
+    topic: TopicQueues,
+    queueId: number,
+    physicalOffset: number,
+    size: number,
+    queueOffset: number,
+    storeTimestamp: number,
+    sysFlag: number,
+    preparedTransactionOffset: number,
+    properties: Properties
+  ): void {
+    const { index, config } = this.#deps
+    const tagsCode = this.#tagsCode(topic.topic, properties, storeTimestamp)
+    const visible = entersQueue(sysFlag)
+    if (visible) topic.queue(queueId).put(queueOffset, physicalOffset, size, tagsCode)
+    if (config.messageIndexEnable && transactionValue(sysFlag) !== SysFlag.TRANSACTION_ROLLBACK_TYPE) {
+      index.putMessage(topic.keyHash, properties, physicalOffset, storeTimestamp)
+    }
+    if (!visible || this.#listeners.size === 0) return
+    this.#tell({
+      topic: topic.topic,
+      queueId,
+      physicalOffset,
+      size,
+      tagsCode,
+      storeTimestamp,
+      queueOffset,
+      keys: properties.get(MessageConst.KEYS),
+      uniqKey: properties.get(MessageConst.UNIQ_KEY),
+      sysFlag,
+      preparedTransactionOffset
+    })
+  }
+
+  #tell(request: DispatchRequest): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(request)
+      } catch (error) {
+        this.#deps.logger.error(`a listener for arriving messages failed: ${logText(error)}`)
+      }
+    }
+  }
+
+  /** The hash of the tags; for a delayed message when it is due. */
+  #tagsCode(topic: string, properties: Properties, storeTimestamp: number): number {
+    if (topic === SCHEDULE_TOPIC) {
+      const level = Number(properties.get(MessageConst.DELAY))
+      if (Number.isInteger(level) && level > 0) return deliverTimestamp(this.#levels(), level, storeTimestamp)
+    }
+    return tagsCodeOf(properties.get(MessageConst.TAGS))
+  }
+
+  #levels(): readonly number[] {
+    const text = this.#deps.config.messageDelayLevel
+    if (this.#delayLevels?.text !== text) this.#delayLevels = { text, millis: parseDelayLevels(text) }
+    return this.#delayLevels.millis
+  }
+}
