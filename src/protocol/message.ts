@@ -33,13 +33,18 @@ export class Message {
   body: Buffer
   flag: number
   /** All properties, system ones included, as they travel. Set user properties with {@link putUserProperty}. */
-  readonly properties: Properties = new Map()
+  readonly properties: Properties
 
   /** @throws MQClientException for a reserved or blank property name, a blank value, or a separator character. */
-  constructor(options: MessageOptions) {
+  constructor(options: MessageOptions)
+  /** @internal */
+  constructor(options: MessageOptions, properties?: Properties)
+  constructor(options: MessageOptions, properties?: Properties) {
     this.topic = options.topic
     this.body = bodyBuffer(options.body)
     this.flag = options.flag ?? 0
+    this.properties = properties ?? new Map()
+    if (properties !== undefined) return
     if (options.tags !== undefined && options.tags !== '') this.tags = options.tags
     if (options.keys !== undefined && options.keys.length > 0) this.keys = options.keys
     this.waitStoreMsgOK = options.waitStoreMsgOK ?? true
@@ -51,12 +56,20 @@ export class Message {
     }
   }
 
+  /**
+   * A message of parts that are there already: nothing is checked, copied or added.
+   * @internal
+   */
+  static of(topic: string, body: Buffer, flag: number, properties: Properties): Message {
+    return new Message({ topic, body, flag }, properties)
+  }
+
   get tags(): string | undefined {
     return this.properties.get(MessageConst.TAGS)
   }
 
   set tags(tags: string | undefined) {
-    this.#setText(MessageConst.TAGS, tags)
+    setText(this.properties, MessageConst.TAGS, tags)
   }
 
   /** All keys, separated by spaces. May be set from an array. */
@@ -65,7 +78,7 @@ export class Message {
   }
 
   set keys(keys: string | string[] | undefined) {
-    this.#setText(MessageConst.KEYS, Array.isArray(keys) ? keys.join(KEY_SEPARATOR) : keys)
+    setText(this.properties, MessageConst.KEYS, Array.isArray(keys) ? keys.join(KEY_SEPARATOR) : keys)
   }
 
   /** 0 when there is none. */
@@ -90,7 +103,7 @@ export class Message {
   }
 
   set uniqKey(uniqKey: string | undefined) {
-    this.#setText(MessageConst.UNIQ_KEY, uniqKey)
+    setText(this.properties, MessageConst.UNIQ_KEY, uniqKey)
   }
 
   get transactionId(): string | undefined {
@@ -98,7 +111,7 @@ export class Message {
   }
 
   set transactionId(transactionId: string | undefined) {
-    this.#setText(MessageConst.TRANSACTION_ID, transactionId)
+    setText(this.properties, MessageConst.TRANSACTION_ID, transactionId)
   }
 
   /** @throws MQClientException when RocketMQ uses the name itself, name or value is blank, or one holds a separator character. */
@@ -118,16 +131,6 @@ export class Message {
 
   getProperty(name: string): string | undefined {
     return this.properties.get(name)
-  }
-
-  #setText(name: string, value: string | undefined): void {
-    if (value === undefined) {
-      this.properties.delete(name)
-      return
-    }
-    if (typeof value !== 'string') throw badProperty(`The value of property ${name} is not a string`)
-    refuseSeparators(name, value)
-    this.properties.set(name, value)
   }
 }
 
@@ -180,6 +183,16 @@ function isBlank(text: unknown): boolean {
   if (text === undefined || text === null) return true
   if (typeof text !== 'string') throw badProperty('The name or value of property is not a string')
   return text.trim() === ''
+}
+
+function setText(properties: Properties, name: string, value: string | undefined): void {
+  if (value === undefined) {
+    properties.delete(name)
+    return
+  }
+  if (typeof value !== 'string') throw badProperty(`The value of property ${name} is not a string`)
+  refuseSeparators(name, value)
+  properties.set(name, value)
 }
 
 function refuseSeparators(name: string, text: string): void {

@@ -1,0 +1,45 @@
+/**
+ * An Apache RocketMQ producer for Node.js.
+ *
+ * @module
+ */
+export type { ClientOptions, Credentials } from './client/client-options.ts'
+export type { SendResult } from './client/send-result.ts'
+export { SendStatus } from './client/send-result.ts'
+export type { Clock, Timer } from './internal/clock.ts'
+export type { RocketMQErrorOptions, SendAttempt } from './internal/errors.ts'
+export {
+  MQBrokerException,
+  MQClientException,
+  RemotingCommandException,
+  RemotingConnectException,
+  RemotingException,
+  RemotingSendRequestException,
+  RemotingTimeoutException,
+  RemotingTooMuchRequestException,
+  RequestTimeoutException,
+  RocketMQError
+} from './internal/errors.ts'
+export type { Logger } from './internal/logger.ts'
+export type { CheckForbiddenContext, CheckForbiddenHook } from './producer/check-forbidden-hook.ts'
+export type { CommunicationMode } from './producer/communication-mode.ts'
+export { DefaultMQProducer } from './producer/default-mq-producer.ts'
+export type { MessageType } from './producer/message-type.ts'
+export type { MQProducer } from './producer/mq-producer.ts'
+export type { DefaultMQProducerOptions } from './producer/producer-options.ts'
+export { selectMessageQueueByHash, selectMessageQueueByRandom } from './producer/selectors.ts'
+export type { SendMessageContext, SendMessageHook } from './producer/send-message-context.ts'
+export type { MessageQueueSelector, SendMessageCallback, SendOptions } from './producer/send-options.ts'
+export type { ServiceState } from './producer/service-state.ts'
+export type { CompressionType, Compressor, Compressors } from './protocol/compression.ts'
+export { lz4NapiCompressor, nodeZstdCompressor, wasmZstdCompressor } from './protocol/compression-adapters.ts'
+export type { ExtFields } from './protocol/ext-fields.ts'
+export type { LanguageName } from './protocol/language-code.ts'
+export type { MessageOptions } from './protocol/message.ts'
+export { Message } from './protocol/message.ts'
+export { MessageQueue } from './protocol/message-queue.ts'
+export type { Properties } from './protocol/properties.ts'
+export { RemotingCommand } from './protocol/remoting-command.ts'
+export type { Network, NetworkListener, NetworkSocket, TlsClientOptions, TlsServerOptions } from './transport/network.ts'
+export type { RPCHook } from './transport/rpc-hook.ts'
+export { tcpNetwork } from './transport/tcp-network.ts'

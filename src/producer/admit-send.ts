@@ -1,0 +1,116 @@
+import { isPromise } from '../internal/async.ts'
+import { RemotingTooMuchRequestException, type RocketMQError } from '../internal/errors.ts'
+import type { BackPressure } from './back-pressure.ts'
+import { prepareSend } from './prepare-send.ts'
+import type { PublishTopics } from './publish-topic.ts'
+import type { SendCall } from './send-call.ts'
+import { sendDefaultImpl } from './send-default-impl.ts'
+import { enrichError, toRocketMQError } from './send-error.ts'
+import { SendLane } from './send-lane.ts'
+import { sendSelectImpl, sendToQueue } from './send-select-impl.ts'
+
+/**
+ * The way of a call to its first attempt: room, then route and compression, then a queue. Each stage is first in, first out, so the sends
+ * to one queue leave in the order they were called. Ordinarily nothing waits, and all of it runs within the call.
+ */
+export function admitSend(call: SendCall, topics: PublishTopics): void {
+  const { backPressure, config } = call.context
+  if (backPressure === undefined) return prepare(call, topics, call.begin)
+  if (backPressure.tryAcquire(call.weight)) {
+    call.holdsRoom = true
+    return prepare(call, topics, call.begin)
+  }
+  if (config.whenFull === 'reject') return fail(call, full(backPressure, call.weight, 'and whenFull is reject'))
+  waitForRoom(call, backPressure, topics)
+}
+
+function waitForRoom(call: SendCall, backPressure: BackPressure, topics: PublishTopics): void {
+  const { clock } = call.context
+  call.timer = clock.setTimeout(
+    () => fail(call, full(backPressure, call.weight, 'and none ended in time')),
+    call.deadline - call.begin
+  )
+  backPressure.wait({
+    weight: call.weight,
+    get settled() {
+      return call.settled
+    },
+    onRoom() {
+      call.timer?.cancel()
+      call.timer = undefined
+      call.holdsRoom = true
+      prepare(call, topics, clock.monotonic())
+    }
+  })
+}
+
+/** @param now monotonic ms. */
+function prepare(call: SendCall, topics: PublishTopics, now: number): void {
+  let waiting: Promise<unknown> | undefined
+  try {
+    waiting = prepareSend(call)
+  } catch (error) {
+    return fail(call, toRocketMQError(error))
+  }
+  if (isPromise(waiting) || call.topic.lane !== undefined) queueUp(call, topics, waiting)
+  else dispatch(call, now)
+}
+
+function queueUp(call: SendCall, topics: PublishTopics, waiting: Promise<unknown> | undefined): void {
+  const { topic, context } = call
+  topic.lane ??= new SendLane()
+  const lane = topic.lane
+  const entry = {
+    ready: waiting === undefined,
+    get settled() {
+      return call.settled
+    },
+    proceed: () => dispatch(call, context.clock.monotonic())
+  }
+  lane.push(entry)
+  waiting
+    ?.then(
+      () => {
+        entry.ready = true
+      },
+      (error: unknown) => fail(call, toRocketMQError(error))
+    )
+    .finally(() => {
+      lane.drain()
+      if (!lane.empty) return
+      topic.lane = undefined
+      if (context.instance.publishInfo(topic.name) === undefined) topics.forget(topic)
+    })
+    .catch((error: unknown) => context.logger.error(`a send lane failed: ${String(error)}`))
+}
+
+/** @param now monotonic ms. */
+function dispatch(call: SendCall, now: number): void {
+  if (now >= call.deadline) {
+    return fail(
+      call,
+      new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT', responseCode: 10002 })
+    )
+  }
+  if (call.queue !== undefined) sendToQueue(call, call.queue, now)
+  else if (call.selector !== undefined) sendSelectImpl(call, now)
+  else sendDefaultImpl(call, now)
+}
+
+/** Before the first attempt nothing was sent; the error tells which message it was. */
+function fail(call: SendCall, error: RocketMQError): void {
+  const { uniqKey } = call.message
+  call.fail(uniqKey === undefined ? error : enrichError(error, { uniqKey }))
+}
+
+function full(backPressure: BackPressure, weight: number, why: string): RemotingTooMuchRequestException {
+  const { messages, bytes, maxMessages, maxBytes } = backPressure
+  const limit = messages >= maxMessages ? 'Num' : 'Size'
+  return new RemotingTooMuchRequestException(
+    `send message tryAcquire semaphoreAsync${limit} timeout: ${messages} messages (limit ${maxMessages}) and ${bytes} bytes (limit ${maxBytes}) are under way, ${weight} bytes more do not fit, ${why}`,
+    {
+      code: 'BACK_PRESSURE',
+      hint: 'Await sends before making more, or raise backPressureForAsyncSendNum and backPressureForAsyncSendSize.'
+    }
+  )
+}

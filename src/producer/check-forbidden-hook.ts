@@ -1,0 +1,25 @@
+import type { Message } from '../protocol/message.ts'
+import type { MessageQueue } from '../protocol/message-queue.ts'
+import type { CommunicationMode } from './communication-mode.ts'
+
+/** What is about to be sent; Java's `CheckForbiddenContext`. */
+export interface CheckForbiddenContext {
+  /** Name server addresses, separated by `;`. */
+  readonly nameSrvAddr: string
+  readonly group: string
+  readonly communicationMode: CommunicationMode
+  readonly brokerAddr: string
+  /** The copy that would be sent. */
+  readonly message: Message
+  readonly mq: MessageQueue
+  readonly unitMode: boolean
+}
+
+/**
+ * May refuse an attempt by throwing: nothing is sent and no send hook runs. Throwing MQClientException lets another broker be tried, as
+ * in Java; any other error is final and becomes the cause of the one the caller gets.
+ */
+export interface CheckForbiddenHook {
+  readonly hookName: string
+  checkForbidden(context: CheckForbiddenContext): void
+}

@@ -1,0 +1,118 @@
+import { wrapNamespace } from '../client/namespace-util.ts'
+import { MQClientException, RemotingTooMuchRequestException } from '../internal/errors.ts'
+import { Message } from '../protocol/message.ts'
+import { MessageConst } from '../protocol/message-const.ts'
+import { createUniqId } from '../protocol/message-id.ts'
+import { MessageQueue } from '../protocol/message-queue.ts'
+import type { CommunicationMode } from './communication-mode.ts'
+import { MessageBatch } from './message-batch.ts'
+import type { ProducerContext } from './producer-context.ts'
+import type { PublishTopic, PublishTopics } from './publish-topic.ts'
+import { abortedError, SendCall, type SendOutcome } from './send-call.ts'
+import type { SendOptions } from './send-options.ts'
+import { isQueue } from './send-select-impl.ts'
+import { checkBatchAnswer, checkBody, checkMessage, illegal } from './validators.ts'
+
+/**
+ * Checks what the caller passed and takes its copy: from here on the caller may do with its message what it likes, and the message is
+ * never changed.
+ * @throws MQClientException for wrong use.
+ */
+export function createSendCall(
+  context: ProducerContext,
+  topics: PublishTopics,
+  input: Message | readonly Message[],
+  options: SendOptions,
+  mode: CommunicationMode,
+  outcome: SendOutcome
+): SendCall {
+  const { config, clock } = context
+  const { signal } = options
+  if (signal?.aborted) throw abortedError(signal)
+  const timeout = options.timeout ?? config.sendMsgTimeout
+  if (typeof timeout !== 'number' || Number.isNaN(timeout))
+    throw illegal(`timeout is ${String(timeout)}: a number of ms is needed`)
+  if (timeout <= 0) throw new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT' })
+
+  const batch = Array.isArray(input)
+  const messages = input as readonly Message[]
+  const message = input as Message
+  const first = batch ? messages[0] : message
+  if (batch && first === undefined) throw notABatch(illegal('there is no message in the list'))
+  checkMessage(first as Message)
+  const topic = topics.get((first as Message).topic)
+  const queue = targetQueue(context, options, topic, mode)
+  const copy = batch ? batchOf(context, topic, messages) : copyOf(context, topic, message)
+  return new SendCall(
+    context,
+    mode,
+    topic,
+    copy,
+    batch,
+    attemptsFor(context, options, mode),
+    clock.monotonic(),
+    timeout,
+    queue,
+    options,
+    outcome
+  )
+}
+
+/** With its id and namespace. */
+function copyOf(context: ProducerContext, topic: PublishTopic, message: Message): Message {
+  const { namespace, maxMessageSize } = context.config
+  checkBody(message.body, maxMessageSize)
+  const properties = new Map(message.properties)
+  if (!properties.has(MessageConst.UNIQ_KEY)) properties.set(MessageConst.UNIQ_KEY, createUniqId(context.clock.now()))
+  if (namespace !== undefined) properties.set(MessageConst.INSTANCE_ID, namespace)
+  return Message.of(topic.name, context.slab.copy(message.body), message.flag, properties)
+}
+
+function batchOf(context: ProducerContext, topic: PublishTopic, messages: readonly Message[]): MessageBatch {
+  const { maxMessageSize, maxResponseHeaderLength, namespace } = context.config
+  let batch: MessageBatch
+  try {
+    for (const message of messages) {
+      checkMessage(message)
+      checkBody(message.body, maxMessageSize)
+    }
+    batch = MessageBatch.generateFromList(topic.name, messages, namespace, context.clock.now())
+  } catch (error) {
+    throw notABatch(error as Error)
+  }
+  checkBody(batch.body, maxMessageSize)
+  checkBatchAnswer(messages.length, maxResponseHeaderLength)
+  return batch
+}
+
+function notABatch(cause: Error): MQClientException {
+  return new MQClientException(`Failed to initiate the MessageBatch: ${cause.message}`, { code: 'ILLEGAL_ARGUMENT', cause })
+}
+
+/** Without a target every attempt may choose another broker; a chosen queue is tried once. */
+function attemptsFor({ config }: ProducerContext, options: SendOptions, mode: CommunicationMode): number {
+  if (mode === 'ONEWAY' || options.queue !== undefined || options.selector !== undefined) return 1
+  return 1 + (mode === 'SYNC' ? config.retryTimesWhenSendFailed : config.retryTimesWhenSendAsyncFailed)
+}
+
+function targetQueue(
+  context: ProducerContext,
+  options: SendOptions,
+  topic: PublishTopic,
+  mode: CommunicationMode
+): MessageQueue | undefined {
+  const { queue, selector } = options
+  if (selector !== undefined) {
+    if (queue !== undefined) throw illegal('queue and selector exclude each other')
+    if (typeof selector !== 'function') throw illegal('selector is not a function')
+  }
+  if (queue === undefined) return undefined
+  if (!isQueue(queue)) throw illegal('queue is not a MessageQueue')
+  const name = typeof queue.topic === 'string' ? wrapNamespace(context.config.namespace, queue.topic) : undefined
+  if (name !== topic.name) {
+    throw illegal(
+      mode === 'ASYNC' ? 'Topic of the message does not match its target message queue' : "message's topic not equal mq's topic"
+    )
+  }
+  return name === queue.topic ? queue : new MessageQueue(name, queue.brokerName, queue.queueId)
+}

@@ -1,0 +1,243 @@
+import { MQClientInstance } from '../client/mq-client-instance.ts'
+import { wrapNamespace } from '../client/namespace-util.ts'
+import type { ProducerHandle } from '../client/producer-handle.ts'
+import type { SendResult } from '../client/send-result.ts'
+import { MQClientException, type RocketMQError } from '../internal/errors.ts'
+import { type Logger, logText, silentLogger } from '../internal/logger.ts'
+import type { Message } from '../protocol/message.ts'
+import { admitSend } from './admit-send.ts'
+import { BackPressure } from './back-pressure.ts'
+import { BodySlab } from './body-slab.ts'
+import { CallRegistry } from './call-registry.ts'
+import type { CommunicationMode } from './communication-mode.ts'
+import { createSendCall } from './create-send-call.ts'
+import { ProducerHooks } from './hooks.ts'
+import type { MQProducer } from './mq-producer.ts'
+import type { ProducerContext } from './producer-context.ts'
+import { type DefaultMQProducerOptions, type ProducerConfig, producerConfig } from './producer-options.ts'
+import { PublishTopics } from './publish-topic.ts'
+import { runCallback, type SendOutcome } from './send-call.ts'
+import { toRocketMQError } from './send-error.ts'
+import type { SendMessageCallback, SendOptions } from './send-options.ts'
+import type { ServiceState } from './service-state.ts'
+import { checkGroup } from './validators.ts'
+
+const DEFAULT_PRODUCER_GROUP = 'DEFAULT_PRODUCER'
+const NO_OPTIONS: SendOptions = {}
+
+/** Life of a producer and the entry of its sends; Java's `DefaultMQProducerImpl`. */
+export class DefaultMQProducerImpl {
+  readonly producerGroup: string
+  readonly config: ProducerConfig
+  readonly retryResponseCodes: Set<number>
+  readonly hooks: ProducerHooks
+  readonly backPressure: BackPressure | undefined
+  readonly topics: PublishTopics
+  readonly logger: Logger
+  readonly #producer: MQProducer
+  readonly #options: DefaultMQProducerOptions
+  readonly #calls = new CallRegistry()
+  #state: ServiceState = 'CREATE_JUST'
+  /** Present from the start on. */
+  #context: ProducerContext | undefined
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(producer: MQProducer, options: DefaultMQProducerOptions) {
+    this.#producer = producer
+    this.#options = options
+    this.config = producerConfig(options)
+    this.producerGroup = wrapNamespace(this.config.namespace, options.producerGroup)
+    this.retryResponseCodes = new Set(this.config.retryResponseCodes)
+    this.logger = harmless(options.logger ?? silentLogger)
+    this.hooks = new ProducerHooks(this.logger)
+    this.topics = new PublishTopics(this.config.namespace)
+    const { backPressure, backPressureForAsyncSendNum, backPressureForAsyncSendSize } = this.config
+    if (backPressure) this.backPressure = new BackPressure(backPressureForAsyncSendNum, backPressureForAsyncSendSize)
+  }
+
+  get state(): ServiceState {
+    return this.#state
+  }
+
+  /** @throws MQClientException before the start and after the shutdown. */
+  get context(): ProducerContext {
+    if (this.#state !== 'RUNNING' || this.#context === undefined) throw stateNotOK(this.#state)
+    return this.#context
+  }
+
+  start(): Promise<void> {
+    if (this.#state !== 'CREATE_JUST') {
+      return Promise.reject(
+        new MQClientException(`The producer service state not OK, maybe started once, ${this.#state}`, { code: 'BAD_STATE' })
+      )
+    }
+    this.#state = 'START_FAILED'
+    this.#starting = this.#start().finally(() => {
+      this.#starting = undefined
+    })
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
+    checkGroup(this.producerGroup)
+    if (this.producerGroup === DEFAULT_PRODUCER_GROUP) {
+      throw new MQClientException(`producerGroup can not equal ${DEFAULT_PRODUCER_GROUP}, please specify another one.`, {
+        code: 'ILLEGAL_ARGUMENT'
+      })
+    }
+    const instance = MQClientInstance.acquire(this.#options)
+    try {
+      instance.registerProducer(this.#handle())
+    } catch (error) {
+      this.#state = 'CREATE_JUST'
+      await instance.release()
+      throw error
+    }
+    try {
+      await instance.start()
+    } catch (error) {
+      await this.#leave(instance)
+      throw error
+    }
+    this.#context = {
+      producer: this.#producer,
+      producerGroup: this.producerGroup,
+      config: this.config,
+      retryResponseCodes: this.retryResponseCodes,
+      instance,
+      clock: instance.clock,
+      logger: this.logger,
+      hooks: this.hooks,
+      slab: new BodySlab(),
+      calls: this.#calls,
+      backPressure: this.backPressure
+    }
+    await this.#initTopicRoute(instance)
+    this.#state = 'RUNNING'
+    instance
+      .sendHeartbeatToAllBrokers()
+      .catch((error: unknown) => this.logger.warn(`the first heartbeat failed: ${logText(error)}`))
+  }
+
+  /** A topic without a route is no reason not to start. */
+  async #initTopicRoute(instance: MQClientInstance): Promise<void> {
+    const { topics, createTopicKey, defaultTopicQueueNums, sendMsgTimeout } = this.config
+    const lookups = topics.map(async (name) => {
+      const topic = this.topics.get(name)
+      await instance.tryToFindTopicPublishInfo(topic.name, {
+        createTopicKey,
+        defaultTopicQueueNums,
+        timeoutMillis: sendMsgTimeout
+      })
+    })
+    for (const lookup of await Promise.allSettled(lookups)) {
+      if (lookup.status === 'rejected') this.logger.warn(`no route at the start: ${logText(lookup.reason)}`)
+    }
+  }
+
+  #handle(): ProducerHandle {
+    return { producerGroup: this.producerGroup, publishTopics: () => this.topics.names() }
+  }
+
+  shutdown(): Promise<void> {
+    if (this.#stopping === undefined) {
+      if (this.#state !== 'RUNNING' && this.#starting === undefined) return Promise.resolve()
+      this.#stopping = this.#shutdown()
+    }
+    return this.#stopping
+  }
+
+  async #shutdown(): Promise<void> {
+    await this.#starting?.catch(() => {})
+    if (this.#state !== 'RUNNING') return
+    this.#state = 'SHUTDOWN_ALREADY'
+    const { instance } = this.#context as ProducerContext
+    await this.#drain()
+    this.backPressure?.close()
+    this.#calls.giveUpAll(() => new MQClientException('the producer was shut down before the send ended', { code: 'SHUTDOWN' }))
+    await this.#leave(instance)
+  }
+
+  /** Waits for the sends under way, at most `drainTimeout`. */
+  async #drain(): Promise<void> {
+    const { clock } = this.#context as ProducerContext
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(resolve, this.config.drainTimeout)
+      this.#calls.onEmpty(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
+  }
+
+  async #leave(instance: MQClientInstance): Promise<void> {
+    try {
+      await instance.unregisterProducer(this.producerGroup)
+    } catch (error) {
+      this.logger.warn(`the producer could not be unregistered: ${logText(error)}`)
+    }
+    await instance.release()
+  }
+
+  /** Sends, and settles `outcome` once, whatever happens. */
+  send(
+    input: Message | readonly Message[],
+    options: SendOptions | undefined,
+    mode: CommunicationMode,
+    outcome: SendOutcome
+  ): void {
+    try {
+      admitSend(createSendCall(this.context, this.topics, input, options ?? NO_OPTIONS, mode, outcome), this.topics)
+    } catch (error) {
+      this.#refuse(outcome, toRocketMQError(error))
+    }
+  }
+
+  sendForPromise(
+    input: Message | readonly Message[],
+    options: SendOptions | undefined,
+    mode: CommunicationMode
+  ): Promise<SendResult> {
+    return new Promise((resolve, reject) => {
+      this.send(input, options, mode, {
+        resolve: resolve as (result: SendResult | undefined) => void,
+        reject,
+        callback: undefined
+      })
+    })
+  }
+
+  sendForCallback(input: Message | readonly Message[], options: SendOptions | undefined, callback: SendMessageCallback): void {
+    this.send(input, options, 'ASYNC', { resolve: undefined, reject: undefined, callback })
+  }
+
+  /** A callback never runs before the call that was given it has returned. */
+  #refuse(outcome: SendOutcome, error: RocketMQError): void {
+    const { callback, reject } = outcome
+    if (callback === undefined) reject?.(error)
+    else queueMicrotask(() => runCallback(callback, error, undefined, this))
+  }
+}
+
+function stateNotOK(state: ServiceState): MQClientException {
+  return new MQClientException(`The producer service state not OK, ${state}`, {
+    code: 'BAD_STATE',
+    hint:
+      state === 'SHUTDOWN_ALREADY'
+        ? 'A producer that was shut down cannot be used again: create another one.'
+        : 'Await start() before the first send.'
+  })
+}
+
+/** A logger that throws must not break a send. */
+function harmless(logger: Logger): Logger {
+  const guard = (level: keyof Logger) => (message: string) => {
+    try {
+      logger[level](message)
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
+}

@@ -1,0 +1,168 @@
+import type { SendResult } from '../client/send-result.ts'
+import { MQClientException } from '../internal/errors.ts'
+import type { Message } from '../protocol/message.ts'
+import type { CheckForbiddenHook } from './check-forbidden-hook.ts'
+import { DefaultMQProducerImpl } from './default-mq-producer-impl.ts'
+import type { MQProducer } from './mq-producer.ts'
+import type { DefaultMQProducerOptions } from './producer-options.ts'
+import type { SendMessageHook } from './send-message-context.ts'
+import type { SendMessageCallback, SendOptions } from './send-options.ts'
+import type { ServiceState } from './service-state.ts'
+
+/**
+ * Sends messages to a RocketMQ cluster, 4.7 to 5.x; Java's `DefaultMQProducer`.
+ *
+ * Delivery is at least once: a send that failed may have been stored (`maybeStored` of the error says so), and a retry may store it
+ * twice, under the same `msgId`. Sends to one queue leave in call order, unless one of them is retried.
+ *
+ * @example
+ * const producer = new DefaultMQProducer({ producerGroup: 'orders', namesrvAddr: '127.0.0.1:9876' })
+ * await producer.start()
+ * const result = await producer.send(new Message({ topic: 'Orders', tags: 'paid', keys: 'o-1', body: 'hello' }))
+ * await producer.shutdown()
+ */
+export class DefaultMQProducer implements MQProducer {
+  protected readonly impl: DefaultMQProducerImpl
+  /** As it was given. */
+  readonly producerGroup: string
+  /** Topics whose routes are fetched at the start. */
+  readonly topics: readonly string[]
+  /** Whether message trace was asked for. */
+  readonly enableTrace: boolean
+  /** Topic of trace data; empty: the broker's own. */
+  readonly traceTopic: string
+  /** Whether slow and failing brokers are avoided. */
+  readonly sendLatencyFaultEnable: boolean
+  /** Whether a message is sent again when it was stored but not flushed or replicated in time. */
+  readonly retryAnotherBrokerWhenNotStoreOK: boolean
+
+  /** @throws MQClientException naming an option whose value is out of range. */
+  constructor(options: DefaultMQProducerOptions) {
+    this.impl = new DefaultMQProducerImpl(this, options)
+    this.producerGroup = options.producerGroup
+    this.topics = this.impl.config.topics
+    this.enableTrace = options.enableTrace ?? false
+    this.traceTopic = options.traceTopic ?? ''
+    this.sendLatencyFaultEnable = options.sendLatencyFaultEnable ?? false
+    this.retryAnotherBrokerWhenNotStoreOK = this.impl.config.retryAnotherBrokerWhenNotStoreOK
+  }
+
+  /** Where the producer stands. */
+  get serviceState(): ServiceState {
+    return this.impl.state
+  }
+
+  /** Broker codes after which another broker is tried. */
+  get retryResponseCodes(): ReadonlySet<number> {
+    return this.impl.retryResponseCodes
+  }
+
+  /** Adds a broker code after which another broker is tried. */
+  addRetryResponseCode(responseCode: number): void {
+    this.impl.retryResponseCodes.add(responseCode)
+  }
+
+  /** Most messages under way. @default 10000 */
+  get backPressureForAsyncSendNum(): number {
+    return this.impl.backPressure?.maxMessages ?? this.impl.config.backPressureForAsyncSendNum
+  }
+
+  /** May change while sends are under way. At least 10. */
+  set backPressureForAsyncSendNum(limit: number) {
+    if (this.impl.backPressure !== undefined) this.impl.backPressure.maxMessages = Math.max(limit, 10)
+  }
+
+  /** Most body bytes under way. @default 104857600 */
+  get backPressureForAsyncSendSize(): number {
+    return this.impl.backPressure?.maxBytes ?? this.impl.config.backPressureForAsyncSendSize
+  }
+
+  /** May change while sends are under way. At least 1 MiB. */
+  set backPressureForAsyncSendSize(limit: number) {
+    if (this.impl.backPressure !== undefined) this.impl.backPressure.maxBytes = Math.max(limit, 1024 * 1024)
+  }
+
+  /**
+   * Joins the cluster's clients. Resolves without having reached a broker: routes are fetched when they are needed, or for `topics` now.
+   * @throws MQClientException for an illegal group, a group that is taken in this client instance, or a second start.
+   */
+  start(): Promise<void> {
+    return this.impl.start()
+  }
+
+  /**
+   * Waits for sends under way (at most `drainTimeout`), rejects the rest, and leaves nothing open. Sends made from the call on are
+   * refused. Calling it again gives the same promise; before a start it does nothing.
+   */
+  shutdown(): Promise<void> {
+    return this.impl.shutdown()
+  }
+
+  /** `await using producer = ...` */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.impl.shutdown()
+  }
+
+  /** Called around every attempt of every send. */
+  registerSendMessageHook(hook: SendMessageHook): void {
+    this.impl.hooks.registerSendMessageHook(hook)
+  }
+
+  /** Called before every attempt; may refuse it. */
+  registerCheckForbiddenHook(hook: CheckForbiddenHook): void {
+    this.impl.hooks.registerCheckForbiddenHook(hook)
+  }
+
+  /**
+   * Sends one message, or a list of messages of one topic as a batch, which is stored contiguously in one queue.
+   *
+   * The message is copied within the call and never changed. A `sendStatus` other than `SEND_OK` resolves too: the message is stored,
+   * but not flushed or replicated in time.
+   *
+   * @throws MQClientException for wrong use, a missing route, or when every attempt failed; `attempts` lists them, `hint` names the
+   * likely mistake.
+   * @throws MQBrokerException for an answer that is not tried again.
+   * @throws RemotingTooMuchRequestException when the time, or the room for sends under way, was used up.
+   *
+   * @example
+   * await producer.send(message, { timeout: 1000, signal })
+   * await producer.send(message, { selector: selectMessageQueueByHash, arg: orderId })
+   * await producer.send([first, second, third])
+   * producer.send(message, {}, (error, result) => { ... })
+   */
+  send<Arg>(message: Message | readonly Message[], options?: SendOptions<Arg>): Promise<SendResult>
+  /** The same with a callback, which runs exactly once; everything that goes wrong reaches it, wrong use too. */
+  send<Arg>(message: Message | readonly Message[], options: SendOptions<Arg>, callback: SendMessageCallback): void
+  send<Arg>(
+    message: Message | readonly Message[],
+    options?: SendOptions<Arg>,
+    callback?: SendMessageCallback
+    // biome-ignore lint/suspicious/noConfusingVoidType: one implementation of a form that returns and one that does not
+  ): Promise<SendResult> | void {
+    if (typeof options === 'function') {
+      // Plain JavaScript that left the options out: the callback must not be lost.
+      this.impl.sendForCallback(message, undefined, options as SendMessageCallback)
+    } else if (callback === undefined) {
+      return this.impl.sendForPromise(message, options as SendOptions | undefined, 'SYNC')
+    } else {
+      this.impl.sendForCallback(message, options as SendOptions | undefined, callback)
+    }
+  }
+
+  /**
+   * Sends without asking for an answer; tried once. Resolves when the bytes are handed to the socket, which says nothing about storage.
+   * @throws the same as {@link send} for wrong use, a missing route or a connection that cannot be opened.
+   */
+  async sendOneway<Arg>(message: Message, options?: SendOptions<Arg>): Promise<void> {
+    await this.impl.sendForPromise(message, options as SendOptions | undefined, 'ONEWAY')
+  }
+
+  /** @throws MQClientException always: transactions need a producer of their own. */
+  sendMessageInTransaction(): Promise<never> {
+    return Promise.reject(
+      new MQClientException('sendMessageInTransaction not implement, please use TransactionMQProducer class', {
+        code: 'UNSUPPORTED'
+      })
+    )
+  }
+}

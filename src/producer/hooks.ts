@@ -1,0 +1,83 @@
+import { isPromise } from '../internal/async.ts'
+import { MQClientException, RocketMQError } from '../internal/errors.ts'
+import { type Logger, logText } from '../internal/logger.ts'
+import type { CheckForbiddenContext, CheckForbiddenHook } from './check-forbidden-hook.ts'
+import type { SendMessageContext, SendMessageHook } from './send-message-context.ts'
+
+/** A producer's hooks, in the order they were registered. */
+export class ProducerHooks {
+  readonly #logger: Logger
+  readonly #send: SendMessageHook[] = []
+  readonly #checkForbidden: CheckForbiddenHook[] = []
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  registerSendMessageHook(hook: SendMessageHook): void {
+    this.#send.push(hook)
+  }
+
+  registerCheckForbiddenHook(hook: CheckForbiddenHook): void {
+    this.#checkForbidden.push(hook)
+  }
+
+  get any(): boolean {
+    return this.#send.length > 0 || this.#checkForbidden.length > 0
+  }
+
+  get hasSendMessageHook(): boolean {
+    return this.#send.length > 0
+  }
+
+  get hasCheckForbiddenHook(): boolean {
+    return this.#checkForbidden.length > 0
+  }
+
+  /**
+   * Runs every check.
+   * @throws RocketMQError that the hook threw, or one of code FORBIDDEN around anything else it threw.
+   */
+  checkForbidden(context: CheckForbiddenContext): void {
+    for (const hook of this.#checkForbidden) {
+      try {
+        this.#ignorePromise(hook.hookName, hook.checkForbidden(context))
+      } catch (error) {
+        if (error instanceof RocketMQError) throw error
+        throw new MQClientException(`hook ${hook.hookName} forbids this send: ${logText(error)}`, {
+          code: 'FORBIDDEN',
+          cause: error
+        })
+      }
+    }
+  }
+
+  before(context: SendMessageContext): void {
+    for (const hook of this.#send) {
+      try {
+        this.#ignorePromise(hook.hookName, hook.sendMessageBefore(context))
+      } catch (error) {
+        this.#report(hook.hookName, 'sendMessageBefore', error)
+      }
+    }
+  }
+
+  after(context: SendMessageContext): void {
+    for (const hook of this.#send) {
+      try {
+        this.#ignorePromise(hook.hookName, hook.sendMessageAfter(context))
+      } catch (error) {
+        this.#report(hook.hookName, 'sendMessageAfter', error)
+      }
+    }
+  }
+
+  /** An `async` function fits where one without a result is asked for; nobody else would notice its rejection. */
+  #ignorePromise(hookName: string, returned: unknown): void {
+    if (isPromise(returned)) Promise.resolve(returned).catch((error: unknown) => this.#report(hookName, 'its promise', error))
+  }
+
+  #report(hookName: string, where: string, error: unknown): void {
+    this.#logger.warn(`hook ${hookName} failed in ${where}: ${logText(error)}`)
+  }
+}

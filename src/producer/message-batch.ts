@@ -1,0 +1,54 @@
+import type { BatchMessage } from '../client/send-result.ts'
+import { MQClientException } from '../internal/errors.ts'
+import { encodeBatch } from '../protocol/batch-codec.ts'
+import { Message } from '../protocol/message.ts'
+import { MessageConst } from '../protocol/message-const.ts'
+import { createUniqId } from '../protocol/message-id.ts'
+import { RETRY_PREFIX } from '../protocol/topics.ts'
+
+/** Several messages that travel and are stored together; Java's `MessageBatch`. Its body is never compressed. */
+export class MessageBatch extends Message implements BatchMessage {
+  readonly uniqKeys: readonly string[]
+  /** Copies of the messages, with their ids. */
+  readonly messages: readonly Message[]
+
+  private constructor(topic: string, messages: readonly Message[], body: Buffer, waitStoreMsgOK: boolean, now: number) {
+    super({ topic, body, waitStoreMsgOK })
+    this.messages = messages
+    this.uniqKeys = messages.map((message) => message.uniqKey as string)
+    this.uniqKey = createUniqId(now)
+  }
+
+  /**
+   * @param topic of the batch, with its namespace.
+   * @param now wall clock ms, for the ids.
+   * @throws MQClientException for an empty list, a delay, a retry topic, or messages that differ in topic or WAIT.
+   */
+  static generateFromList(topic: string, messages: readonly Message[], namespace: string | undefined, now: number): MessageBatch {
+    const first = messages[0] as Message
+    const copies = messages.map((message) => {
+      checkMember(first, message)
+      const properties = new Map(message.properties)
+      if (!properties.has(MessageConst.UNIQ_KEY)) properties.set(MessageConst.UNIQ_KEY, createUniqId(now))
+      if (namespace !== undefined) properties.set(MessageConst.INSTANCE_ID, namespace)
+      return Message.of(topic, message.body, message.flag, properties)
+    })
+    return new MessageBatch(topic, copies, encodeBatch(copies), waits(first), now)
+  }
+}
+
+function checkMember(first: Message, message: Message): void {
+  if (Number(message.properties.get(MessageConst.DELAY) ?? 0) > 0)
+    throw unsupported('TimeDelayLevel is not supported for batching')
+  if (message.topic.startsWith(RETRY_PREFIX)) throw unsupported('Retry Group is not supported for batching')
+  if (message.topic !== first.topic) throw unsupported('The topic of the messages in one batch should be the same')
+  if (waits(message) !== waits(first)) throw unsupported('The waitStoreMsgOK of the messages in one batch should the same')
+}
+
+function waits(message: Message): boolean {
+  return message.properties.get(MessageConst.WAIT) !== 'false'
+}
+
+function unsupported(text: string): MQClientException {
+  return new MQClientException(text, { code: 'ILLEGAL_ARGUMENT' })
+}

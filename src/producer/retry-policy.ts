@@ -1,0 +1,40 @@
+import { MQBrokerException, MQClientException, RemotingCommandException, type RocketMQError } from '../internal/errors.ts'
+
+/** An attempt that may be followed by another is not cut below this many ms. */
+const LEAST_SHARE = 500
+
+/**
+ * Errors that end a send although their class would let it go on. Each is thrown before anything was sent, and would be thrown again.
+ */
+const FINAL_CODES = new Set([
+  'ABORTED',
+  'SHUTDOWN',
+  'FORBIDDEN',
+  'ILLEGAL_ARGUMENT',
+  'MESSAGE_ILLEGAL',
+  'INTERNAL',
+  'COMPRESSION'
+])
+
+/**
+ * Whether another attempt may succeed: every transport error, an answer whose code is in the set, and what went wrong before sending
+ * (no address, a hook that forbids this broker). Not what cannot be encoded: no broker would take it.
+ */
+export function isRetryable(error: RocketMQError, retryResponseCodes: ReadonlySet<number>): boolean {
+  if (FINAL_CODES.has(error.code)) return false
+  if (error instanceof MQBrokerException) return retryResponseCodes.has(error.responseCode)
+  if (error instanceof RemotingCommandException) return error.maybeStored
+  if (error instanceof MQClientException) return true
+  return error.responseCode === -1 || retryResponseCodes.has(error.responseCode)
+}
+
+/**
+ * Ms one attempt may take. Where another broker can still be tried a silent one must not use up the whole time: it gets a fair share of
+ * what is left, at least 500 ms; else all that is left.
+ */
+export function attemptTimeout(remaining: number, attemptsLeft: number, anotherBroker: boolean, maxPerRequest: number): number {
+  if (attemptsLeft <= 1) return remaining
+  let share = remaining
+  if (anotherBroker) share = Math.min(remaining, Math.max(LEAST_SHARE, remaining / attemptsLeft))
+  return maxPerRequest >= 0 ? Math.min(share, maxPerRequest) : share
+}

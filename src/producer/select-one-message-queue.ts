@@ -1,0 +1,47 @@
+import type { TopicPublishInfo } from '../client/topic-publish-info.ts'
+import type { MessageQueue } from '../protocol/message-queue.ts'
+
+/** A counter that goes round through the queues of a topic, from a random start. */
+export class QueueIndex {
+  #next = Math.floor(Math.random() * 0x7fffffff)
+
+  /** 0 to `size` - 1. */
+  next(size: number): number {
+    this.#next = (this.#next + 1) & 0x7fffffff
+    return this.#next % size
+  }
+}
+
+/**
+ * The next queue in turn. A retry avoids every broker this send has tried; when all were tried, at least the last one; when there is no
+ * other, it takes the next queue all the same.
+ *
+ * @param brokersSent names of the brokers that were tried, oldest first; empty at the first attempt.
+ */
+export function selectOneMessageQueue(
+  info: TopicPublishInfo,
+  index: QueueIndex,
+  brokersSent: readonly string[]
+): MessageQueue | undefined {
+  const queues = info.messageQueues
+  if (queues.length === 0) return undefined
+  const start = index.next(queues.length)
+  if (brokersSent.length === 0) return queues[start]
+  const last = brokersSent[brokersSent.length - 1]
+  let notLast: MessageQueue | undefined
+  for (let i = 0; i < queues.length; i++) {
+    const queue = queues[(start + i) % queues.length]
+    if (!brokersSent.includes(queue.brokerName)) return queue
+    if (notLast === undefined && queue.brokerName !== last) notLast = queue
+  }
+  return notLast ?? queues[start]
+}
+
+/** Whether the topic has queues on a broker other than `brokerName`. */
+export function hasAnotherBroker(info: TopicPublishInfo, brokerName: string): boolean {
+  const queues = info.messageQueues
+  for (let i = 0; i < queues.length; i++) {
+    if (queues[i].brokerName !== brokerName) return true
+  }
+  return false
+}

@@ -1,0 +1,229 @@
+import type { SendResult } from '../client/send-result.ts'
+import type { Timer } from '../internal/clock.ts'
+import { MQClientException, type RocketMQError, type SendAttempt } from '../internal/errors.ts'
+import { logText } from '../internal/logger.ts'
+import type { Message } from '../protocol/message.ts'
+import { MessageQueue } from '../protocol/message-queue.ts'
+import type { RegisteredCall } from './call-registry.ts'
+import type { CommunicationMode } from './communication-mode.ts'
+import type { ProducerContext } from './producer-context.ts'
+import type { PublishTopic } from './publish-topic.ts'
+import { enrichError, mayHaveBeenStored } from './send-error.ts'
+import type { SendMessageContext } from './send-message-context.ts'
+import type { MessageQueueSelector, SendMessageCallback, SendOptions } from './send-options.ts'
+
+/** Where the outcome of a call goes: into a promise, or to a callback. */
+export interface SendOutcome {
+  resolve?: ((result: SendResult | undefined) => void) | undefined
+  reject?: ((error: RocketMQError) => void) | undefined
+  callback?: SendMessageCallback | undefined
+}
+
+const NO_ATTEMPTS: SendAttempt[] = []
+const NO_BROKERS: string[] = []
+
+/** One call of send, from the moment it was accepted until it has settled, which it does exactly once. */
+export class SendCall implements RegisteredCall {
+  previousCall: RegisteredCall | undefined = undefined
+  nextCall: RegisteredCall | undefined = undefined
+  readonly context: ProducerContext
+  readonly mode: CommunicationMode
+  readonly topic: PublishTopic
+  /** The copy that every attempt starts from; its body may be replaced by the compressed one before the first attempt. */
+  readonly message: Message
+  readonly batch: boolean
+  /** Monotonic ms. */
+  readonly begin: number
+  readonly deadline: number
+  readonly queue: MessageQueue | undefined
+  readonly selector: MessageQueueSelector | undefined
+  readonly arg: unknown
+  readonly signal: AbortSignal | undefined
+  readonly maxAttempts: number
+  /** Body bytes that count against the limit. */
+  readonly weight: number
+  sysFlag = 0
+
+  settled = false
+  holdsRoom = false
+  /** Fires while the call waits in line. */
+  timer: Timer | undefined = undefined
+  attemptsMade = 0
+  attempts: SendAttempt[] = NO_ATTEMPTS
+  brokersSent: string[] = NO_BROKERS
+  lastError: RocketMQError | undefined = undefined
+  maybeStored = false
+  /** Stored, but not flushed or replicated in time; the outcome when sending it again fails. */
+  storedResult: SendResult | undefined = undefined
+  /** The attempt under way. */
+  mq: MessageQueue | undefined = undefined
+  addr = ''
+  hookContext: SendMessageContext | undefined = undefined
+  #attemptOpen = false
+  #attemptBegin = 0
+  readonly #outcome: SendOutcome
+  #onAbort: (() => void) | undefined = undefined
+
+  constructor(
+    context: ProducerContext,
+    mode: CommunicationMode,
+    topic: PublishTopic,
+    message: Message,
+    batch: boolean,
+    maxAttempts: number,
+    begin: number,
+    timeout: number,
+    queue: MessageQueue | undefined,
+    options: SendOptions,
+    outcome: SendOutcome
+  ) {
+    this.context = context
+    this.mode = mode
+    this.topic = topic
+    this.message = message
+    this.batch = batch
+    this.maxAttempts = maxAttempts
+    this.begin = begin
+    this.deadline = begin + timeout
+    this.queue = queue
+    this.selector = options.selector as MessageQueueSelector | undefined
+    this.arg = options.arg
+    this.signal = options.signal
+    this.weight = message.body.length
+    this.#outcome = outcome
+    context.calls.add(this)
+    if (this.signal !== undefined) {
+      this.#onAbort = () => this.#abort()
+      this.signal.addEventListener('abort', this.#onAbort, { once: true })
+    }
+  }
+
+  /** Ms that are left. */
+  remaining(): number {
+    return this.deadline - this.context.clock.monotonic()
+  }
+
+  /** The message goes to this queue now. @param now monotonic ms. */
+  beginAttempt(mq: MessageQueue, now: number): void {
+    this.mq = mq
+    this.addr = ''
+    this.attemptsMade++
+    this.#attemptOpen = true
+    this.#attemptBegin = now
+  }
+
+  /** There is no queue to send to any more. @param now monotonic ms. */
+  beginAttemptWithoutQueue(now: number): void {
+    this.beginAttempt(new MessageQueue(this.topic.name, '', -1), now)
+  }
+
+  /**
+   * The attempt has its outcome: after-hooks run, a failure is noted. False when it has ended already: the call was given up, or this is
+   * a second answer; nothing is to be done then.
+   */
+  endAttempt(error: RocketMQError | undefined, result: SendResult | undefined): boolean {
+    if (!this.#attemptOpen) return false
+    this.#attemptOpen = false
+    const context = this.hookContext
+    if (context !== undefined) {
+      this.hookContext = undefined
+      context.exception = error
+      context.sendResult = result
+      this.context.hooks.after(context)
+    }
+    if (error !== undefined) {
+      this.noteAttempt(error.message)
+      this.lastError = error
+      if (mayHaveBeenStored(error)) this.maybeStored = true
+    }
+    return true
+  }
+
+  /** Adds the attempt to the list that a final error shows. */
+  noteAttempt(reason: string): void {
+    if (this.attempts === NO_ATTEMPTS) {
+      this.attempts = []
+      this.brokersSent = []
+    }
+    const { brokerName, queueId } = this.mq as MessageQueue
+    const millis = Math.round(this.context.clock.monotonic() - this.#attemptBegin)
+    this.attempts.push({ brokerName, addr: this.addr, queueId, millis, reason })
+    this.brokersSent.push(brokerName)
+  }
+
+  succeed(result: SendResult | undefined): void {
+    if (this.settled) return
+    this.#finish()
+    const { callback, resolve } = this.#outcome
+    if (callback === undefined) resolve?.(result)
+    else this.#call(callback, undefined, result)
+    this.#release()
+  }
+
+  fail(error: RocketMQError): void {
+    if (this.settled) return
+    this.#finish()
+    const { callback, reject } = this.#outcome
+    if (callback === undefined) reject?.(error)
+    else this.#call(callback, error, undefined)
+    this.#release()
+  }
+
+  /** Ends the call from outside: shutdown, abort. What is under way cannot be taken back. */
+  giveUp(error: RocketMQError): void {
+    if (this.settled) return
+    // What was handed over may be on its way, or leave once the connection is there.
+    const maybeStored = this.maybeStored || this.#attemptOpen
+    const { uniqKey } = this.message
+    const final = enrichError(error, { maybeStored, ...(uniqKey === undefined ? {} : { uniqKey }) })
+    this.endAttempt(final, undefined)
+    this.fail(enrichError(final, { attempts: this.attempts }))
+  }
+
+  #abort(): void {
+    this.giveUp(abortedError(this.signal as AbortSignal))
+  }
+
+  #finish(): void {
+    this.settled = true
+    this.timer?.cancel()
+    if (this.#onAbort !== undefined) this.signal?.removeEventListener('abort', this.#onAbort)
+  }
+
+  #release(): void {
+    const { calls, backPressure } = this.context
+    calls.remove(this)
+    if (this.holdsRoom) {
+      this.holdsRoom = false
+      backPressure?.release(this.weight)
+    } else if (this.timer !== undefined) {
+      backPressure?.forget()
+    }
+  }
+
+  #call(callback: SendMessageCallback, error: RocketMQError | undefined, result: SendResult | undefined): void {
+    runCallback(callback, error, result, this.context)
+  }
+}
+
+/** Runs an application's callback; what it throws, or its promise rejects with, is logged. */
+export function runCallback(
+  callback: SendMessageCallback,
+  error: RocketMQError | undefined,
+  result: SendResult | undefined,
+  context: Pick<ProducerContext, 'logger'>
+): void {
+  try {
+    const returned: unknown = callback(error, result)
+    if (typeof returned === 'object' && returned !== null && 'then' in returned) {
+      Promise.resolve(returned).catch((reason: unknown) => context.logger.warn(`a send callback rejected: ${logText(reason)}`))
+    }
+  } catch (reason) {
+    context.logger.warn(`a send callback threw: ${logText(reason)}`)
+  }
+}
+
+/** The error of a send whose signal aborted before anything was sent. */
+export function abortedError(signal: AbortSignal): MQClientException {
+  return new MQClientException(`the send was aborted: ${logText(signal.reason)}`, { code: 'ABORTED', cause: signal.reason })
+}

@@ -1,0 +1,102 @@
+import pRetry from 'p-retry'
+import type { SendCallback } from '../client/mq-client-api.ts'
+import type { SendResult } from '../client/send-result.ts'
+import { MQClientException, type RocketMQError } from '../internal/errors.ts'
+import { attemptTimeout, isRetryable } from './retry-policy.ts'
+import { hasAnotherBroker, selectOneMessageQueue } from './select-one-message-queue.ts'
+import type { SendCall } from './send-call.ts'
+import { attemptError, callTimeoutError, type FailedSend, stillFailedError } from './send-error.ts'
+import { sendKernelImpl } from './send-kernel-impl.ts'
+
+/**
+ * Sends to a queue of the topic, and again to another broker when that fails: the only place that retries. One deadline covers all
+ * attempts. The first runs inline; p-retry takes over after its failure, so a send that succeeds at once pays nothing for it.
+ */
+export function sendDefaultImpl(call: SendCall, now: number): void {
+  attempt(call, now, (error, result) => {
+    if (!call.endAttempt(error, result)) return
+    const failure = error ?? notStoredAsAsked(call, result)
+    if (failure === undefined) call.succeed(result)
+    else if (mayRetry(call, failure)) retry(call)
+    else finish(call, failure)
+  })
+}
+
+function retry(call: SendCall): void {
+  pRetry(() => attemptAgain(call), {
+    retries: call.maxAttempts - call.attemptsMade - 1,
+    minTimeout: 0,
+    shouldRetry: ({ error }) => mayRetry(call, error as RocketMQError)
+  }).then(
+    (result) => call.succeed(result),
+    (error: RocketMQError) => finish(call, error)
+  )
+}
+
+function attemptAgain(call: SendCall): Promise<SendResult | undefined> {
+  return new Promise((resolve, reject) => {
+    attempt(call, call.context.clock.monotonic(), (error, result) => {
+      if (!call.endAttempt(error, result)) return reject(GIVEN_UP)
+      const failure = error ?? notStoredAsAsked(call, result)
+      if (failure === undefined) resolve(result)
+      else reject(failure)
+    })
+  })
+}
+
+/** Ends the retries of a call that has settled already; nobody sees it. */
+const GIVEN_UP = new MQClientException('the send was given up', { code: 'ABORTED' })
+
+function attempt(call: SendCall, now: number, done: SendCallback): void {
+  const info = call.context.instance.publishInfo(call.topic.name)
+  const mq = info && selectOneMessageQueue(info, call.topic.indexFor(info), call.brokersSent)
+  if (info === undefined || mq === undefined) {
+    call.beginAttemptWithoutQueue(now)
+    return done(noRouteAnyMore(call.topic.name), undefined)
+  }
+  const timeout = attemptTimeout(
+    call.deadline - now,
+    call.maxAttempts - call.attemptsMade,
+    hasAnotherBroker(info, mq.brokerName),
+    call.context.config.sendMsgMaxTimeoutPerRequest
+  )
+  sendKernelImpl(call, mq, timeout, now, done)
+}
+
+/** `retryAnotherBrokerWhenNotStoreOK`: a result other than SEND_OK counts as a failure while attempts are left. */
+function notStoredAsAsked(call: SendCall, result: SendResult | undefined): RocketMQError | undefined {
+  if (result === undefined || result.sendStatus === 'SEND_OK') return undefined
+  if (!call.context.config.retryAnotherBrokerWhenNotStoreOK || call.attemptsMade >= call.maxAttempts) return undefined
+  call.storedResult = result
+  call.maybeStored = true
+  call.noteAttempt(result.sendStatus)
+  return new MQClientException(`the broker stored the message with ${result.sendStatus}`, {
+    code: 'NOT_STORE_OK',
+    maybeStored: true
+  })
+}
+
+function mayRetry(call: SendCall, error: RocketMQError): boolean {
+  if (call.settled || call.attemptsMade >= call.maxAttempts) return false
+  return isRetryable(error, call.context.retryResponseCodes) && call.remaining() > 0
+}
+
+function finish(call: SendCall, error: RocketMQError): void {
+  if (call.settled) return
+  if (call.storedResult !== undefined) return call.succeed(call.storedResult)
+  const failed: FailedSend = {
+    topic: call.topic.name,
+    uniqKey: call.message.uniqKey,
+    attempts: call.attempts,
+    lastError: error,
+    maybeStored: call.maybeStored,
+    cost: call.context.clock.monotonic() - call.begin
+  }
+  if (!isRetryable(error, call.context.retryResponseCodes)) call.fail(attemptError(failed))
+  else if (call.attemptsMade < call.maxAttempts) call.fail(callTimeoutError(failed))
+  else call.fail(stillFailedError(failed))
+}
+
+function noRouteAnyMore(topic: string): MQClientException {
+  return new MQClientException(`No route info of this topic: ${topic}`, { code: 'NO_ROUTE', responseCode: 10005 })
+}

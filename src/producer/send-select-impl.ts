@@ -1,0 +1,71 @@
+import { withoutNamespace, wrapNamespace } from '../client/namespace-util.ts'
+import { MQClientException, RemotingTooMuchRequestException, type RocketMQError } from '../internal/errors.ts'
+import { Message } from '../protocol/message.ts'
+import { MessageQueue } from '../protocol/message-queue.ts'
+import type { SendCall } from './send-call.ts'
+import { attemptError } from './send-error.ts'
+import { sendKernelImpl } from './send-kernel-impl.ts'
+
+/** Asks the caller's selector for the queue, then sends to it: one attempt, whatever happens. */
+export function sendSelectImpl(call: SendCall, now: number): void {
+  const info = call.context.instance.publishInfo(call.topic.name)
+  if (info === undefined) {
+    return call.fail(
+      new MQClientException(`No route info for this topic, ${call.topic.name}`, { code: 'NO_ROUTE', responseCode: 10005 })
+    )
+  }
+  let mq: MessageQueue
+  try {
+    mq = select(call, info.messageQueues)
+  } catch (error) {
+    return call.fail(error as RocketMQError)
+  }
+  if (call.remaining() <= 0) return call.fail(new RemotingTooMuchRequestException('sendSelectImpl call timeout'))
+  sendToQueue(call, mq, now)
+}
+
+/** Sends to this queue: one attempt. */
+export function sendToQueue(call: SendCall, mq: MessageQueue, now: number): void {
+  sendKernelImpl(call, mq, call.deadline - now, now, (error, result) => {
+    if (!call.endAttempt(error, result)) return
+    if (error === undefined) return call.succeed(result)
+    call.fail(
+      attemptError({
+        topic: call.topic.name,
+        uniqKey: call.message.uniqKey,
+        attempts: call.attempts,
+        lastError: error,
+        maybeStored: call.maybeStored,
+        cost: call.context.clock.monotonic() - call.begin
+      })
+    )
+  })
+}
+
+function select(call: SendCall, queues: readonly MessageQueue[]): MessageQueue {
+  const { namespace } = call.context.config
+  const { topic, body, flag, properties } = call.message
+  const own = namespace === undefined ? queues : queues.map((queue) => renamed(queue, withoutNamespace(queue.topic, namespace)))
+  let selected: MessageQueue | undefined
+  try {
+    selected = call.selector?.(own, Message.of(withoutNamespace(topic, namespace), body, flag, new Map(properties)), call.arg)
+  } catch (cause) {
+    throw new MQClientException('select message queue threw exception.', { code: 'SELECTOR', cause })
+  }
+  if (!isQueue(selected)) {
+    throw new MQClientException('select message queue return null.', {
+      code: 'SELECTOR',
+      hint: 'The selector has to return one of the queues it was given, and not a promise.'
+    })
+  }
+  return namespace === undefined ? selected : renamed(selected, wrapNamespace(namespace, selected.topic))
+}
+
+export function isQueue(value: unknown): value is MessageQueue {
+  const queue = value as MessageQueue | null | undefined
+  return typeof queue === 'object' && queue !== null && typeof queue.brokerName === 'string' && Number.isInteger(queue.queueId)
+}
+
+function renamed(queue: MessageQueue, topic: string): MessageQueue {
+  return new MessageQueue(topic, queue.brokerName, queue.queueId)
+}
