@@ -17,7 +17,7 @@ export interface BatchItem {
   /** A view of the batch's body. */
   body: Buffer
   /** As it travels; see `decodeProperties`. */
-  properties: string
+  propertiesString: string
 }
 
 /** An item without body and properties. */
@@ -77,7 +77,7 @@ export function decodeBatch(body: Buffer): BatchItem[] {
     items.push({
       flag: body.readInt32BE(at + 12),
       body: body.subarray(at + 20, bodyEnd),
-      properties: body.toString('utf8', bodyEnd + 2, at + size)
+      propertiesString: body.toString('utf8', bodyEnd + 2, at + size)
     })
     at += size
   }

@@ -28,6 +28,8 @@ export class RemotingCommand implements OutgoingFrame, CommandHeader {
   body: Buffer | undefined = undefined
   serializeType: number = SerializeType.JSON
   #extFields: ExtFields | undefined
+  /** The map is there only because somebody looked for fields. */
+  #implied = false
   /** Still undecoded binary map; decoded when somebody asks for the fields. */
   rawExtFields: Buffer | undefined = undefined
 
@@ -68,6 +70,7 @@ export class RemotingCommand implements OutgoingFrame, CommandHeader {
   /** Never undefined: an absent map reads as an empty one. Decoding a binary map may throw RemotingCommandException. */
   get extFields(): ExtFields {
     if (this.#extFields === undefined) {
+      this.#implied = this.rawExtFields === undefined
       this.#extFields = this.rawExtFields === undefined ? emptyExtFields() : decodeRocketMQExtFields(this.rawExtFields)
       this.rawExtFields = undefined
     }
@@ -76,12 +79,16 @@ export class RemotingCommand implements OutgoingFrame, CommandHeader {
 
   set extFields(fields: ExtFields) {
     this.#extFields = fields
+    this.#implied = false
     this.rawExtFields = undefined
   }
 
   /** False when the map is absent from the wire, which some clients tell from an empty one. */
   get hasExtFields(): boolean {
-    return this.#extFields !== undefined || this.rawExtFields !== undefined
+    if (this.rawExtFields !== undefined) return true
+    if (this.#extFields === undefined) return false
+    if (this.#implied) for (const _ in this.#extFields) return true
+    return !this.#implied
   }
 
   get isResponse(): boolean {
