@@ -1,4 +1,7 @@
-import { MASTER_ID, type TopicRouteData } from '../protocol/topic-route.ts'
+import type { TopicRouteData } from '../protocol/topic-route.ts'
+
+/** Broker id of a master. */
+export const MASTER_ID = 0
 
 /** Which broker has which addresses, as the routes say; Java's `brokerAddrTable`. */
 export class BrokerTable {

@@ -21,7 +21,9 @@ export function registerClientProcessors(
     checkTransactionState(producers, request, connection, logger)
     return undefined
   })
-  remoting.registerProcessor(RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT, (request, connection) => pushReply(producers, request, connection))
+  remoting.registerProcessor(RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT, (request, connection) =>
+    pushReply(producers, request, connection)
+  )
   // For consumers only, oneway: nothing to do, nothing to answer.
   remoting.registerProcessor(RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, () => undefined)
   remoting.registerProcessor(RequestCode.RESET_CONSUMER_CLIENT_OFFSET, () => undefined)

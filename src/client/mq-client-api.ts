@@ -6,7 +6,7 @@ import { MessageConst } from '../protocol/message-const.ts'
 import type { MessageQueue } from '../protocol/message-queue.ts'
 import { emptyExtFields, RemotingCommand } from '../protocol/remoting-command.ts'
 import type { SendMessageRequestHeader } from '../protocol/send-message-header.ts'
-import { SendMessageRequest } from '../protocol/send-message-request.ts'
+import { SendMessageRequest, type SendMessageRequestOptions } from '../protocol/send-message-request.ts'
 import { decodeTopicRoute, type TopicRouteData } from '../protocol/topic-route.ts'
 import type { RemotingClient } from '../transport/remoting-client.ts'
 import type { NameServerList } from './name-server-list.ts'
@@ -21,6 +21,8 @@ export class MQClientAPI {
   readonly #nameServers: NameServerList
   readonly #serializeType: number
   readonly #timeoutMillis: number
+  readonly #options: SendMessageRequestOptions
+  readonly #onewayOptions: SendMessageRequestOptions
 
   /** @param timeoutMillis for requests to name servers. */
   constructor(remoting: RemotingClient, nameServers: NameServerList, serializeType: number, timeoutMillis: number) {
@@ -28,6 +30,8 @@ export class MQClientAPI {
     this.#nameServers = nameServers
     this.#serializeType = serializeType
     this.#timeoutMillis = timeoutMillis
+    this.#options = { serializeType }
+    this.#onewayOptions = { serializeType, oneway: true }
   }
 
   /**
@@ -92,8 +96,7 @@ export class MQClientAPI {
     header: SendMessageRequestHeader,
     timeoutMillis: number
   ): Promise<void> {
-    const request = this.#sendRequest(message, header)
-    request.flag = 2
+    const request = this.#sendRequest(message, header, this.#onewayOptions)
     await this.#remoting.invokeOneway(addr, request, timeoutMillis)
   }
 
@@ -116,8 +119,8 @@ export class MQClientAPI {
     })
   }
 
-  #sendRequest(message: Message, header: SendMessageRequestHeader): SendMessageRequest {
-    return new SendMessageRequest(sendRequestCode(message, header), header, message.body, this.#serializeType)
+  #sendRequest(message: Message, header: SendMessageRequestHeader, options = this.#options): SendMessageRequest {
+    return new SendMessageRequest(sendRequestCode(message, header), header, message.body, options)
   }
 }
 

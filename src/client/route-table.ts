@@ -101,7 +101,9 @@ export class RouteTable {
     const info = topicRouteToPublishInfo(topic, route)
     this.#entries.set(topic, { info, fingerprint })
     this.#brokers.update(route)
-    this.#logger.info(`route of topic ${logText(topic)} ${old === undefined ? 'found' : 'changed'}: ${info.messageQueues.length} queues`)
+    this.#logger.info(
+      `route of topic ${logText(topic)} ${old === undefined ? 'found' : 'changed'}: ${info.messageQueues.length} queues`
+    )
     return info
   }
 
@@ -158,12 +160,15 @@ function noWritableMaster(info: TopicPublishInfo): RocketMQError {
     const data = queueDatas.find((q) => q.brokerName === b.brokerName)
     return `${b.brokerName} (perm ${data?.perm}, write queues ${data?.writeQueueNums}, ids ${[...b.brokerAddrs.keys()].join(',')})`
   })
-  return new MQClientException(`No route info of this topic: ${info.topic}: no broker has a writable master: ${brokers.join(', ')}`, {
-    code: 'NO_WRITABLE_MASTER',
-    responseCode: 10005,
-    retryable: true,
-    hint: "The topic's permission lacks write (bit 2), its write queues are 0, or every master (broker id 0) is down."
-  })
+  return new MQClientException(
+    `No route info of this topic: ${info.topic}: no broker has a writable master: ${brokers.join(', ')}`,
+    {
+      code: 'NO_WRITABLE_MASTER',
+      responseCode: 10005,
+      retryable: true,
+      hint: "The topic's permission lacks write (bit 2), its write queues are 0, or every master (broker id 0) is down."
+    }
+  )
 }
 
 function lookupTimeout(millis: number): RocketMQError {

@@ -1,6 +1,7 @@
 import { MessageQueue } from '../protocol/message-queue.ts'
 import { isWriteable } from '../protocol/perm.ts'
-import { MASTER_ID, type TopicRouteData } from '../protocol/topic-route.ts'
+import type { TopicRouteData } from '../protocol/topic-route.ts'
+import { MASTER_ID } from './broker-table.ts'
 
 /** Queues of one broker that an order configuration may name; more is a mistake. */
 const MAX_ORDER_QUEUES = 65_536
@@ -54,6 +55,8 @@ function byBrokerName(a: { brokerName: string }, b: { brokerName: string }): num
 }
 
 function isStatic(routeData: TopicRouteData): boolean {
-  const mapping: unknown = routeData.topicQueueMappingByBroker
-  return typeof mapping === 'object' && mapping !== null && (mapping instanceof Map ? mapping.size : Object.keys(mapping).length) > 0
+  const mapping = (routeData as { topicQueueMappingByBroker?: unknown }).topicQueueMappingByBroker
+  return (
+    typeof mapping === 'object' && mapping !== null && (mapping instanceof Map ? mapping.size : Object.keys(mapping).length) > 0
+  )
 }

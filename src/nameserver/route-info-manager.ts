@@ -2,10 +2,12 @@ import type { Clock } from '../internal/clock.ts'
 import { type Logger, logText } from '../internal/logger.ts'
 import { Perm } from '../protocol/perm.ts'
 import type { DataVersion, TopicConfigSerializeWrapper } from '../protocol/topic-config.ts'
-import { type BrokerData, MASTER_ID, type QueueData, type TopicRouteData } from '../protocol/topic-route.ts'
+import type { BrokerData, QueueData, TopicRouteData } from '../protocol/topic-route.ts'
 import type { Connection } from '../transport/connection.ts'
 import type { NamesrvConfig } from './namesrv-config.ts'
 import { TopicQueueTable } from './topic-queue-table.ts'
+
+const MASTER_ID = 0
 
 /** After this time without a sign of life a broker is gone, unless it asked for another one, ms. */
 const BROKER_EXPIRED_MILLIS = 120_000
@@ -58,10 +60,11 @@ export class RouteInfoManager {
     this.#logger = logger
   }
 
-  get brokers(): ReadonlyMap<string, BrokerData> {
+  get brokers(): Map<string, BrokerData> {
     return this.#brokers
   }
 
+  /** Cluster to broker names. */
   get clusters(): ReadonlyMap<string, ReadonlySet<string>> {
     return this.#clusters
   }
@@ -77,7 +80,12 @@ export class RouteInfoManager {
     const { clusterName, brokerAddr, brokerName, brokerId, topicConfig } = registration
     this.#cluster(clusterName).add(brokerName)
     const known = this.#brokers.get(brokerName)
-    const broker = known ?? { cluster: clusterName, brokerName, brokerAddrs: new Map<number, string>() }
+    const broker: BrokerData = known ?? {
+      cluster: clusterName,
+      brokerName,
+      brokerAddrs: new Map<number, string>(),
+      enableActingMaster: false
+    }
     if (known === undefined) this.#brokers.set(brokerName, broker)
     broker.enableActingMaster = registration.enableActingMaster === true
     broker.zoneName = registration.zoneName
@@ -139,7 +147,7 @@ export class RouteInfoManager {
     const changed = first || this.isBrokerTopicConfigChanged(clusterName, brokerAddr, topicConfig.dataVersion)
     for (const config of topicConfig.topicConfigTable.values()) {
       if (!changed && this.topicQueues.has(config.topicName, brokerName)) continue
-      const readOnly = prime && broker.enableActingMaster === true
+      const readOnly = prime && broker.enableActingMaster
       this.topicQueues.putConfig(brokerName, config, readOnly ? config.perm & ~Perm.WRITE : config.perm)
     }
   }
@@ -165,7 +173,7 @@ export class RouteInfoManager {
       const names = this.#clusters.get(clusterName)
       names?.delete(brokerName)
       if (names?.size === 0) this.#clusters.delete(clusterName)
-    } else if (broker.enableActingMaster === true && !broker.brokerAddrs.has(MASTER_ID)) {
+    } else if (broker.enableActingMaster && !broker.brokerAddrs.has(MASTER_ID)) {
       this.topicQueues.changeWritePerm(brokerName, false)
     }
   }
@@ -221,7 +229,8 @@ export class RouteInfoManager {
   /** Takes in queues of a topic, all or, when one of their brokers is unknown, those before it (none of a new topic). */
   registerTopic(topic: string, queueDatas: readonly QueueData[]): void {
     const unknown = queueDatas.findIndex((data) => !this.#brokers.has(data.brokerName))
-    if (unknown >= 0) this.#logger.warn(`topic ${logText(topic)}: broker ${logText(queueDatas[unknown].brokerName)} is not registered`)
+    if (unknown >= 0)
+      this.#logger.warn(`topic ${logText(topic)}: broker ${logText(queueDatas[unknown].brokerName)} is not registered`)
     const exists = this.topicQueues.queues(topic) !== undefined
     const taken = unknown < 0 ? queueDatas : exists ? queueDatas.slice(0, unknown) : []
     for (const data of taken) this.topicQueues.put(topic, data)
@@ -254,7 +263,7 @@ export class RouteInfoManager {
   /** The addresses by id; where slaves may stand in, the smallest id of a broker without master is shown as 0. */
   #addressesFor(topic: string, broker: BrokerData): Map<number, string> {
     const addrs = new Map(broker.brokerAddrs)
-    if (!this.#config.supportActingMaster || broker.enableActingMaster !== true || addrs.size === 0 || addrs.has(MASTER_ID)) return addrs
+    if (!this.#config.supportActingMaster || !broker.enableActingMaster || addrs.size === 0 || addrs.has(MASTER_ID)) return addrs
     if (topic.startsWith('rmq_sys_SYNC_BROKER_MEMBER_') || this.topicQueues.isWriteable(topic, broker.brokerName)) return addrs
     const id = minBrokerId(broker)
     const acting = addrs.get(id)!

@@ -6,7 +6,11 @@ import { type HandlerContext, success } from '../handler-context.ts'
 export function unregisterBroker({ routes }: HandlerContext): RequestHandler {
   return (request) => {
     const fields = request.extFields
-    routes.unregisterBroker(requiredText(fields, 'clusterName'), requiredText(fields, 'brokerAddr'), requiredText(fields, 'brokerName'))
+    routes.unregisterBroker(
+      requiredText(fields, 'clusterName'),
+      requiredText(fields, 'brokerAddr'),
+      requiredText(fields, 'brokerName')
+    )
     return success(request)
   }
 }

@@ -4,5 +4,8 @@ import { type HandlerContext, success } from '../handler-context.ts'
 
 /** GET_BROKER_CLUSTER_INFO: body brokers and clusters. */
 export function getBrokerClusterInfo({ routes }: HandlerContext): RequestHandler {
-  return (request) => success(request, encodeClusterInfo({ brokerAddrTable: routes.brokers, clusterAddrTable: routes.clusters }))
+  return (request) => {
+    const clusterAddrTable = new Map([...routes.clusters].map(([cluster, names]) => [cluster, [...names]]))
+    return success(request, encodeClusterInfo({ brokerAddrTable: routes.brokers, clusterAddrTable }))
+  }
 }

@@ -4,5 +4,6 @@ import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 
 /** UPDATE_NAMESRV_CONFIG: refused. Nobody changes the settings of this process over the network. */
 export function updateNamesrvConfig(): RequestHandler {
-  return (request) => RemotingCommand.response(request, ResponseCode.NO_PERMISSION, 'the configuration can not be changed over the network')
+  return (request) =>
+    RemotingCommand.response(request, ResponseCode.NO_PERMISSION, 'the configuration can not be changed over the network')
 }

@@ -10,7 +10,8 @@ export function queryDataVersion({ routes }: HandlerContext): RequestHandler {
   return (request) => {
     const clusterName = requiredText(request.extFields, 'clusterName')
     const brokerAddr = requiredText(request.extFields, 'brokerAddr')
-    if (request.body === undefined) throw new RemotingCommandException('the body with the data version is missing', { code: 'BAD_BODY' })
+    if (request.body === undefined)
+      throw new RemotingCommandException('the body with the data version is missing', { code: 'BAD_BODY' })
     const fields = emptyExtFields()
     fields['changed'] = String(routes.isBrokerTopicConfigChanged(clusterName, brokerAddr, decodeDataVersion(request.body)))
     routes.touch(clusterName, brokerAddr)

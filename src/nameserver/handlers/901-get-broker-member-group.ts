@@ -1,6 +1,6 @@
 import { ResponseCode } from '../../protocol/codes.ts'
-import { encodeBrokerMemberGroup } from '../../protocol/cluster-info.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
+import { brokerAddrsText } from '../../protocol/topic-route.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { HandlerContext } from '../handler-context.ts'
 
@@ -8,8 +8,9 @@ import type { HandlerContext } from '../handler-context.ts'
 export function getBrokerMemberGroup({ routes }: HandlerContext): RequestHandler {
   return (request) => {
     const { clusterName, brokerName } = request.extFields
-    const brokerAddrs = routes.brokers.get(brokerName)?.brokerAddrs ?? new Map<number, string>()
-    const body = encodeBrokerMemberGroup({ cluster: clusterName, brokerName, brokerAddrs })
+    const addrs = brokerAddrsText(routes.brokers.get(brokerName)?.brokerAddrs ?? new Map(), false)
+    const names = JSON.stringify({ brokerName, cluster: clusterName }).slice(1)
+    const body = Buffer.from(`{"brokerMemberGroup":{"brokerAddrs":${addrs},${names}}`)
     return RemotingCommand.response(request, ResponseCode.SUCCESS, 'not set any response code', undefined, body)
   }
 }
