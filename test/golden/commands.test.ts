@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ExtFields } from '../../src/protocol/ext-fields.ts'
 import { CLIENT_LIMITS, FrameReader, SERVER_LIMITS } from '../../src/protocol/frame-reader.ts'
-import { languageName } from '../../src/protocol/language-code.ts'
+import { languageName, languageOrdinal } from '../../src/protocol/language-code.ts'
 import { frameToBuffer } from '../../src/protocol/outgoing-frame.ts'
 import { RemotingCommand, SerializeType } from '../../src/protocol/remoting-command.ts'
 import { decodeSendMessageRequestHeader, hasShortNames } from '../../src/protocol/send-message-header.ts'
@@ -51,23 +51,22 @@ describe('commands made by Java 5.3.3', () => {
     }
   })
 
-  it.each(vectors.map((vector, i) => [title(vector, i), vector] as const))(
-    'wire-W13 encodes to the same bytes: $name',
-    ({ vector }) => {
+  it('wire-W13 encode to the same bytes', () => {
+    vectors.forEach((vector, i) => {
       // The order of map entries is Java's hash order; everything else has to come out the same.
       const order = Object.keys(decode(vector.frameHex).extFields)
       const fields: ExtFields = Object.create(null)
       for (const name of order) fields[name] = vector.extFields[name] as string
       const command = RemotingCommand.request(vector.code, fields, undefined, SerializeType[vector.serialize])
-      command.language = decode(vector.frameHex).language
+      command.language = languageOrdinal(vector.language)
       command.version = vector.version
       command.opaque = vector.opaque
       command.flag = vector.flag
       if (vector.remark !== null) command.remark = vector.remark
       if (vector.bodyHex !== null) command.body = Buffer.from(vector.bodyHex, 'hex')
-      expect(frameToBuffer(command).toString('hex')).toBe(vector.frameHex)
-    }
-  )
+      expect(frameToBuffer(command).toString('hex'), title(vector, i)).toBe(vector.frameHex)
+    })
+  })
 })
 
 describe('send requests made by Java 5.3.3', () => {
