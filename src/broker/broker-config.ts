@@ -1,0 +1,145 @@
+import { MQClientException } from '../internal/errors.ts'
+
+/**
+ * The settings of RocketMQ's `BrokerConfig` and `BrokerIdentity` that this broker serves, by RocketMQ's names, with 5.3.3's defaults
+ * unless a line says otherwise. Times are milliseconds.
+ */
+export interface BrokerConfig {
+  /** @default 'DefaultCluster' */
+  brokerClusterName: string
+  /** Letters, digits, `%`, `|`, `_` and `-`, at most 127. @default 'broker-a' (Java: the host name) */
+  brokerName: string
+  /** 0 is the master. @default 0 */
+  brokerId: number
+  /** The address that is announced and stored in messages; empty: the one that is bound. @default '' */
+  brokerIP1: string
+  /** 2 write, 4 read. @default 6 */
+  brokerPermission: number
+  /** Queues of TBW102, the most an automatically created topic can get. @default 8 */
+  defaultTopicQueueNums: number
+  /** Whether a send to an unknown topic creates it. @default true */
+  autoCreateTopicEnable: boolean
+  /** Whether the topic named like the cluster may be used. @default true */
+  clusterTopicEnable: boolean
+  /** Whether the topic named like the broker may be used. @default true */
+  brokerTopicEnable: boolean
+  /** Whether an unknown consumer group is created when it is first used. @default true */
+  autoCreateSubscriptionGroup: boolean
+  /** Whether pulls that find nothing are held as long as the consumer asked; otherwise for `shortPollingTimeMills`. @default true */
+  longPollingEnable: boolean
+  /** @default 1000 */
+  shortPollingTimeMills: number
+  /** @default 'DefaultRegion' */
+  regionId: string
+  /** What answers and stored messages say in TRACE_ON. @default true */
+  traceOn: boolean
+  /** Sends before this wall clock time are refused. @default 0 */
+  startAcceptSendRequestTimeStamp: number
+  /** Kept between 10 s and 60 s. @default 30000 */
+  registerNameServerPeriod: number
+  /** @default 24000 */
+  registerBrokerTimeoutMills: number
+  /** @default false */
+  rejectTransactionMessage: boolean
+  /** After how long a half message that asks for it is only resolved by a check. @default 6000 */
+  transactionTimeOut: number
+  /** @default 'RMQ_SYS_TRACE_TOPIC' */
+  msgTraceTopicName: string
+  /** Whether the trace topic exists from the start. @default false */
+  traceTopicEnable: boolean
+  /** Whether code 361 is served. @default true */
+  litePullMessageEnable: boolean
+  /** How long a producer or consumer is remembered after its last heartbeat. @default 120000 */
+  channelExpiredTimeout: number
+  /** @default 32 */
+  defaultQueryMaxNum: number
+  /** Whether codes 17 and 215 refuse system topics. @default true */
+  validateSystemTopicWhenUpdateTopic: boolean
+}
+
+export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
+  brokerClusterName: 'DefaultCluster',
+  brokerName: 'broker-a',
+  brokerId: 0,
+  brokerIP1: '',
+  brokerPermission: 6,
+  defaultTopicQueueNums: 8,
+  autoCreateTopicEnable: true,
+  clusterTopicEnable: true,
+  brokerTopicEnable: true,
+  autoCreateSubscriptionGroup: true,
+  longPollingEnable: true,
+  shortPollingTimeMills: 1000,
+  regionId: 'DefaultRegion',
+  traceOn: true,
+  startAcceptSendRequestTimeStamp: 0,
+  registerNameServerPeriod: 30_000,
+  registerBrokerTimeoutMills: 24_000,
+  rejectTransactionMessage: false,
+  transactionTimeOut: 6000,
+  msgTraceTopicName: 'RMQ_SYS_TRACE_TOPIC',
+  traceTopicEnable: false,
+  litePullMessageEnable: true,
+  channelExpiredTimeout: 120_000,
+  defaultQueryMaxNum: 32,
+  validateSystemTopicWhenUpdateTopic: true
+}
+
+/** Names end up in topic names, in properties and in routes. */
+const NAME = /^[%|a-zA-Z0-9_-]{1,127}$/
+const MAX_QUEUES = 65_535
+
+type Bound = readonly [low: number, high: number]
+
+const MILLIS: Bound = [0, Number.MAX_SAFE_INTEGER]
+
+/** What whole numbers are allowed to be. */
+const BOUNDS: { readonly [K in keyof BrokerConfig as BrokerConfig[K] extends number ? K : never]: Bound } = {
+  brokerId: MILLIS,
+  brokerPermission: [0, 7],
+  defaultTopicQueueNums: [0, MAX_QUEUES],
+  shortPollingTimeMills: MILLIS,
+  startAcceptSendRequestTimeStamp: MILLIS,
+  registerNameServerPeriod: MILLIS,
+  registerBrokerTimeoutMills: [1, Number.MAX_SAFE_INTEGER],
+  transactionTimeOut: MILLIS,
+  channelExpiredTimeout: [1, Number.MAX_SAFE_INTEGER],
+  defaultQueryMaxNum: [1, 1024]
+}
+
+/**
+ * The defaults with `given` on top.
+ * @throws MQClientException naming the setting, what was given and what is allowed.
+ */
+export function createBrokerConfig(given: Partial<BrokerConfig> = {}): BrokerConfig {
+  const config: Record<string, unknown> = { ...DEFAULT_BROKER_CONFIG }
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue
+    checkBrokerSetting(name, value)
+    config[name] = value
+  }
+  return config as unknown as BrokerConfig
+}
+
+function checkBrokerSetting(name: string, value: unknown): void {
+  if (!Object.hasOwn(DEFAULT_BROKER_CONFIG, name)) {
+    throw bad(`there is no broker setting "${name}": served are ${Object.keys(DEFAULT_BROKER_CONFIG).join(', ')}`)
+  }
+  const type = typeof DEFAULT_BROKER_CONFIG[name as keyof BrokerConfig]
+  if (typeof value !== type) throw bad(`${name} is ${String(value)}: expected a ${type}`)
+  const bound = (BOUNDS as Record<string, Bound | undefined>)[name]
+  if (bound !== undefined && (!Number.isSafeInteger(value) || (value as number) < bound[0] || (value as number) > bound[1])) {
+    throw bad(`${name} is ${String(value)}: allowed is a whole number from ${bound[0]} to ${bound[1]}`)
+  }
+  if ((name === 'brokerName' || name === 'brokerClusterName' || name === 'msgTraceTopicName') && !NAME.test(value as string)) {
+    throw bad(`${name} is "${String(value)}": allowed are 1 to 127 of the characters %|a-zA-Z0-9_-`)
+  }
+  // The value becomes a property of every stored message.
+  if (name === 'regionId' && !/^[\x20-\x7e]{1,127}$/.test(value as string)) {
+    throw bad('regionId has to be 1 to 127 printable ASCII characters')
+  }
+}
+
+function bad(message: string): MQClientException {
+  return new MQClientException(message, { code: 'BAD_OPTION' })
+}

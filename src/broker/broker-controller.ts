@@ -1,0 +1,286 @@
+import { isIP } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { formatAddress } from '../internal/address.ts'
+import type { Clock, Timer } from '../internal/clock.ts'
+import { realClock } from '../internal/clock.ts'
+import { MQClientException } from '../internal/errors.ts'
+import type { FaultContext, FaultTable } from '../internal/fault-table.ts'
+import { type Logger, silentLogger } from '../internal/logger.ts'
+import { type HostAddress, hostAddress } from '../protocol/host-address.ts'
+import { Perm } from '../protocol/perm.ts'
+import type { RemotingCommand } from '../protocol/remoting-command.ts'
+import { hasShortNames } from '../protocol/send-message-header.ts'
+import { DefaultMessageStore } from '../store/default-message-store.ts'
+import type { MessageStoreConfig } from '../store/message-store-config.ts'
+import type { Network } from '../transport/network.ts'
+import { RemotingClient } from '../transport/remoting-client.ts'
+import { RemotingServer } from '../transport/remoting-server.ts'
+import { RequestDispatcher } from '../transport/request-dispatcher.ts'
+import { tcpNetwork } from '../transport/tcp-network.ts'
+import { type BrokerConfig, createBrokerConfig } from './broker-config.ts'
+import type { BrokerServices } from './broker-services.ts'
+import { Broker2Client } from './client/broker2client.ts'
+import { ConsumerManager } from './client/consumer-manager.ts'
+import { ProducerManager } from './client/producer-manager.ts'
+import { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
+import { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
+import { registerHandlers } from './handlers/handlers.ts'
+import { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
+import { NameServerRegistration } from './name-server-registration.ts'
+import { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
+import { BrokerStatsManager } from './stats/broker-stats-manager.ts'
+import { newTopicConfig } from './topic/topic-config.ts'
+import { MAX_QUEUE_NUMS, TopicConfigManager } from './topic/topic-config-manager.ts'
+
+export interface BrokerControllerOptions {
+  config?: Partial<BrokerConfig> | undefined
+  storeConfig?: Partial<MessageStoreConfig> | undefined
+  /** Address to bind. @default '127.0.0.1' */
+  host?: string | undefined
+  /** 0 takes any free one. @default 0 */
+  port?: number | undefined
+  /** `host:port`, several in a list or separated by `;`. Empty: the broker stands alone. */
+  namesrvAddr: string | readonly string[]
+  network?: Network | undefined
+  clock?: Clock | undefined
+  logger?: Logger | undefined
+  faults?: FaultTable | undefined
+  /** Topics that exist from the start. @default queues 4, perm 6 */
+  topics?: Record<string, { queues?: number | undefined; perm?: number | undefined }> | undefined
+}
+
+/** How often clients are looked for that have not been heard of, ms. */
+const CLIENT_SCAN_MILLIS = 10_000
+const DEFAULT_TOPIC_QUEUES = 4
+
+type State = 'CREATED' | 'STARTING' | 'RUNNING' | 'STOPPED'
+
+/**
+ * A RocketMQ broker in this process; Java's `BrokerController`.
+ *
+ * @example
+ * const broker = new BrokerController({ namesrvAddr: nameServer.addr, topics: { Orders: { queues: 4 } } })
+ * await broker.start()
+ * await broker.shutdown()
+ */
+export class BrokerController implements BrokerServices {
+  readonly config: BrokerConfig
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly store: DefaultMessageStore
+  readonly topicConfigManager: TopicConfigManager
+  readonly subscriptionGroupManager: SubscriptionGroupManager
+  readonly consumerOffsetManager = new ConsumerOffsetManager()
+  readonly producerManager: ProducerManager
+  readonly consumerManager: ConsumerManager
+  readonly rebalanceLockManager: RebalanceLockManager
+  readonly pullRequestHoldService: PullRequestHoldService
+  readonly brokerStatsManager: BrokerStatsManager
+  readonly broker2Client: Broker2Client
+  readonly #server: RemotingServer
+  readonly #client: RemotingClient
+  readonly #registration: NameServerRegistration
+  #storeHost: HostAddress | undefined
+  #scanTimer: Timer | undefined
+  #state: State = 'CREATED'
+  #stopping: Promise<void> | undefined
+
+  /** @throws MQClientException naming a setting or topic that is wrong, and what is allowed. */
+  constructor(options: BrokerControllerOptions) {
+    const { network = tcpNetwork, clock = realClock, logger = silentLogger, faults } = options
+    const config = createBrokerConfig(options.config)
+    this.config = config
+    this.clock = clock
+    this.logger = logger
+    this.store = new DefaultMessageStore(options.storeConfig ?? {}, {
+      clock,
+      logger,
+      brokerName: config.brokerName,
+      ...(faults === undefined ? {} : { faults })
+    })
+    this.topicConfigManager = new TopicConfigManager({
+      config,
+      clock,
+      logger,
+      onChange: (topicConfig) => this.#registration.registerIncrement(topicConfig)
+    })
+    this.#addTopics(options.topics)
+    this.subscriptionGroupManager = new SubscriptionGroupManager(config, clock)
+    this.broker2Client = new Broker2Client(logger)
+    this.producerManager = new ProducerManager(clock)
+    this.consumerManager = new ConsumerManager(clock, (group, members) =>
+      this.broker2Client.notifyConsumerIdsChanged(group, members)
+    )
+    this.rebalanceLockManager = new RebalanceLockManager(clock)
+    this.pullRequestHoldService = new PullRequestHoldService(clock)
+    this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName)
+    const dispatcher = new RequestDispatcher({ logger, faults, describe: (request) => describe(request, config.brokerName) })
+    registerHandlers(dispatcher, this)
+    this.#server = new RemotingServer({
+      network,
+      clock,
+      logger,
+      dispatcher,
+      faults,
+      host: options.host ?? '127.0.0.1',
+      port: options.port ?? 0
+    })
+    this.#client = new RemotingClient({ network, clock, logger })
+    this.#registration = new NameServerRegistration({
+      client: this.#client,
+      clock,
+      logger,
+      config,
+      topicConfigManager: this.topicConfigManager,
+      namesrvAddrs: addresses(options.namesrvAddr)
+    })
+    this.store.onMessageArriving((arrived) => this.pullRequestHoldService.notifyMessageArriving(arrived))
+    this.#server.onConnectionClosed((connection) => {
+      this.producerManager.onConnectionClosed(connection)
+      this.consumerManager.onConnectionClosed(connection)
+      this.pullRequestHoldService.onConnectionClosed(connection)
+    })
+  }
+
+  /**
+   * Store, remoting server, registration with every name server. Resolves when it accepts and is registered.
+   * @throws the error of the socket when the port is taken, or of the registration when no name server could be reached; nothing is left
+   * running then.
+   */
+  async start(): Promise<void> {
+    if (this.#state !== 'CREATED')
+      throw new MQClientException(`the broker is ${this.#state}: it can be started once`, { code: 'BAD_STATE' })
+    this.#state = 'STARTING'
+    try {
+      await this.store.start()
+      await this.#server.start()
+      this.#storeHost = this.#recordedHost()
+      await this.#registration.start(this.addr)
+    } catch (error) {
+      await this.shutdown()
+      throw error
+    }
+    if ((this.#state as State) === 'STOPPED') return
+    this.#state = 'RUNNING'
+    this.#scanClients()
+  }
+
+  /** Leaves the name servers, stops accepting, answers what is in flight, closes the store. Calling it again is harmless. */
+  shutdown(): Promise<void> {
+    this.#stopping ??= this.#shutdown()
+    return this.#stopping
+  }
+
+  get brokerName(): string {
+    return this.config.brokerName
+  }
+
+  get brokerId(): number {
+    return this.config.brokerId
+  }
+
+  get storeConfig(): MessageStoreConfig {
+    return this.store.config
+  }
+
+  /** `host:port` as it is announced. */
+  get addr(): string {
+    return formatAddress(this.brokerIP, this.#server.port)
+  }
+
+  get host(): string {
+    return this.#server.host
+  }
+
+  get port(): number {
+    return this.#server.port
+  }
+
+  get brokerIP(): string {
+    if (this.config.brokerIP1 !== '') return this.config.brokerIP1
+    const { host } = this.#server
+    return host === '0.0.0.0' || host === '::' ? outsideAddress() : host
+  }
+
+  get storeHost(): HostAddress {
+    this.#storeHost ??= this.#recordedHost()
+    return this.#storeHost
+  }
+
+  async #shutdown(): Promise<void> {
+    this.#state = 'STOPPED'
+    this.#scanTimer?.cancel()
+    await this.#registration.stop()
+    this.pullRequestHoldService.shutdown()
+    // Answers every put that waits for a flush or a slave; those answers still leave, then the connections are closed.
+    await this.store.shutdown()
+    await Promise.all([...this.#server.connections].map((connection) => connection.handedOver()))
+    await this.#server.close()
+    await this.#client.close()
+  }
+
+  #scanClients(): void {
+    this.#scanTimer = this.clock.setTimeout(
+      () => {
+        this.producerManager.scanNotActive(this.config.channelExpiredTimeout)
+        this.consumerManager.scanNotActive(this.config.channelExpiredTimeout)
+        this.#scanClients()
+      },
+      CLIENT_SCAN_MILLIS,
+      { ref: false }
+    )
+  }
+
+  /** Records hold addresses, not names: what is bound stands in for a name. */
+  #recordedHost(): HostAddress {
+    const { brokerIP } = this
+    const host = isIP(brokerIP) === 0 ? this.#server.host : brokerIP
+    return hostAddress(isIP(host) === 0 ? '127.0.0.1' : host, this.#server.port)
+  }
+
+  #addTopics(topics: BrokerControllerOptions['topics'] = {}): void {
+    for (const [topic, { queues = DEFAULT_TOPIC_QUEUES, perm = Perm.READ | Perm.WRITE }] of Object.entries(topics)) {
+      if (!Number.isInteger(queues) || queues < 1 || queues > MAX_QUEUE_NUMS) {
+        throw new MQClientException(
+          `topic ${topic}: queues is ${queues}, allowed is a whole number from 1 to ${MAX_QUEUE_NUMS}`,
+          {
+            code: 'BAD_OPTION'
+          }
+        )
+      }
+      if (!Number.isInteger(perm) || perm < 0 || perm > 7) {
+        throw new MQClientException(`topic ${topic}: perm is ${perm}, allowed is 0 to 7 (2 write, 4 read)`, {
+          code: 'BAD_OPTION'
+        })
+      }
+      this.topicConfigManager.addInitial(newTopicConfig(topic, queues, perm))
+    }
+  }
+}
+
+function addresses(given: string | readonly string[]): string[] {
+  const list = typeof given === 'string' ? given.split(/[;,]/) : given.flatMap((text) => text.split(/[;,]/))
+  return [...new Set(list.map((text) => text.trim()).filter((text) => text !== ''))]
+}
+
+/** What clients can reach us by when every address is bound. */
+function outsideAddress(): string {
+  for (const addressesOfOne of Object.values(networkInterfaces())) {
+    for (const { family, internal, address } of addressesOfOne ?? []) if (family === 'IPv4' && !internal) return address
+  }
+  return '127.0.0.1'
+}
+
+/** What faults can match a request by. */
+function describe(request: RemotingCommand, brokerName: string): Partial<FaultContext> {
+  const fields = request.extFields
+  const short = hasShortNames(request.code)
+  const topic = short ? fields['b'] : fields['topic']
+  const group = short ? fields['a'] : (fields['producerGroup'] ?? fields['consumerGroup'] ?? fields['group'])
+  const queueId = short ? fields['e'] : fields['queueId']
+  const context: Partial<FaultContext> = { brokerName }
+  if (topic !== undefined) context.topic = topic
+  if (group !== undefined) context.group = group
+  if (queueId !== undefined) context.queueId = Number(queueId)
+  return context
+}

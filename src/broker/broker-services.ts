@@ -1,0 +1,37 @@
+import type { Clock } from '../internal/clock.ts'
+import type { Logger } from '../internal/logger.ts'
+import type { HostAddress } from '../protocol/host-address.ts'
+import type { DefaultMessageStore } from '../store/default-message-store.ts'
+import type { MessageStoreConfig } from '../store/message-store-config.ts'
+import type { BrokerConfig } from './broker-config.ts'
+import type { Broker2Client } from './client/broker2client.ts'
+import type { ConsumerManager } from './client/consumer-manager.ts'
+import type { ProducerManager } from './client/producer-manager.ts'
+import type { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
+import type { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
+import type { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
+import type { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
+import type { BrokerStatsManager } from './stats/broker-stats-manager.ts'
+import type { TopicConfigManager } from './topic/topic-config-manager.ts'
+
+/** What request handlers may use of the broker. */
+export interface BrokerServices {
+  readonly config: BrokerConfig
+  readonly storeConfig: MessageStoreConfig
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly store: DefaultMessageStore
+  readonly topicConfigManager: TopicConfigManager
+  readonly subscriptionGroupManager: SubscriptionGroupManager
+  readonly consumerOffsetManager: ConsumerOffsetManager
+  readonly producerManager: ProducerManager
+  readonly consumerManager: ConsumerManager
+  readonly rebalanceLockManager: RebalanceLockManager
+  readonly pullRequestHoldService: PullRequestHoldService
+  readonly brokerStatsManager: BrokerStatsManager
+  readonly broker2Client: Broker2Client
+  /** The address records carry; known once the broker listens. */
+  readonly storeHost: HostAddress
+  /** What remarks name the broker by: `brokerIP1`, or the bound address. */
+  readonly brokerIP: string
+}

@@ -1,0 +1,95 @@
+import type { Clock } from '../../internal/clock.ts'
+import type { DataVersion } from '../../protocol/topic-config.ts'
+import type { BrokerConfig } from '../broker-config.ts'
+import { isLegalGroup } from '../names.ts'
+
+/** A consumer group's settings, by Java's names. */
+export interface SubscriptionGroupConfig {
+  groupName: string
+  consumeEnable: boolean
+  consumeFromMinEnable: boolean
+  consumeBroadcastEnable: boolean
+  consumeMessageOrderly: boolean
+  retryQueueNums: number
+  retryMaxTimes: number
+  groupRetryPolicy: { type: string }
+  brokerId: number
+  whichBrokerWhenConsumeSlowly: number
+  notifyConsumerIdsChangedEnable: boolean
+  groupSysFlag: number
+  consumeTimeoutMinute: number
+  attributes: Record<string, string>
+}
+
+export function newSubscriptionGroupConfig(groupName: string): SubscriptionGroupConfig {
+  return {
+    attributes: {},
+    brokerId: 0,
+    consumeBroadcastEnable: true,
+    consumeEnable: true,
+    consumeFromMinEnable: true,
+    consumeMessageOrderly: false,
+    consumeTimeoutMinute: 15,
+    groupName,
+    groupRetryPolicy: { type: 'CUSTOMIZED' },
+    groupSysFlag: 0,
+    notifyConsumerIdsChangedEnable: true,
+    retryMaxTimes: 16,
+    retryQueueNums: 1,
+    whichBrokerWhenConsumeSlowly: 1
+  }
+}
+
+const SYSTEM_GROUPS = [
+  'TOOLS_CONSUMER',
+  'FILTERSRV_CONSUMER',
+  'SELF_TEST_C_GROUP',
+  'CID_ONS-HTTP-PROXY',
+  'CID_ONSAPI_PULL',
+  'CID_ONSAPI_PERMISSION',
+  'CID_ONSAPI_OWNER',
+  'CID_RMQ_SYS_TRANS'
+]
+
+/** Groups with this prefix are created on use even when automatic creation is off. */
+const SYSTEM_GROUP_PREFIX = 'CID_RMQ_SYS_'
+
+/** Java's `SubscriptionGroupManager`. Kept in memory. */
+export class SubscriptionGroupManager {
+  readonly dataVersion: DataVersion
+  readonly #config: BrokerConfig
+  readonly #clock: Clock
+  readonly #table = new Map<string, SubscriptionGroupConfig>()
+
+  constructor(config: BrokerConfig, clock: Clock) {
+    this.#config = config
+    this.#clock = clock
+    this.dataVersion = { stateVersion: 0, timestamp: clock.now(), counter: 0 }
+    for (const group of SYSTEM_GROUPS) this.#table.set(group, newSubscriptionGroupConfig(group))
+  }
+
+  /** Creates it when it is unknown and `autoCreateSubscriptionGroup` allows; undefined otherwise, and for illegal names. */
+  findSubscriptionGroupConfig(group: string): SubscriptionGroupConfig | undefined {
+    const existing = this.#table.get(group)
+    if (existing !== undefined) return existing
+    if (!this.#config.autoCreateSubscriptionGroup && !group.startsWith(SYSTEM_GROUP_PREFIX)) return undefined
+    if (!isLegalGroup(group)) return undefined
+    const created = newSubscriptionGroupConfig(group)
+    this.update(created)
+    return created
+  }
+
+  contains(group: string): boolean {
+    return this.#table.has(group)
+  }
+
+  update(config: SubscriptionGroupConfig): void {
+    this.#table.set(config.groupName, config)
+    this.dataVersion.timestamp = this.#clock.now()
+    this.dataVersion.counter++
+  }
+
+  get table(): ReadonlyMap<string, SubscriptionGroupConfig> {
+    return this.#table
+  }
+}

@@ -1,0 +1,147 @@
+import { isPromise, type MaybePromise } from '../../internal/async.ts'
+import { RemotingCommandException } from '../../internal/errors.ts'
+import { logText } from '../../internal/logger.ts'
+import { ResponseCode } from '../../protocol/codes.ts'
+import type { ExtFields } from '../../protocol/ext-fields.ts'
+import { MessageConst } from '../../protocol/message-const.ts'
+import { createUniqId } from '../../protocol/message-id.ts'
+import type { OutgoingFrame } from '../../protocol/outgoing-frame.ts'
+import { RemotingCommand } from '../../protocol/remoting-command.ts'
+import { decodeSendMessageRequestHeader, type SendMessageRequestHeader } from '../../protocol/send-message-header.ts'
+import { SendMessageResponse } from '../../protocol/send-message-response.ts'
+import { SysFlag } from '../../protocol/sys-flag.ts'
+import { RETRY_PREFIX, SCHEDULE_TOPIC } from '../../protocol/topics.ts'
+import type { PutMessageResult } from '../../store/types.ts'
+import type { Connection } from '../../transport/connection.ts'
+import type { RequestHandler } from '../../transport/request-dispatcher.ts'
+import type { BrokerServices } from '../broker-services.ts'
+import { badQueue, checkMessage, Refusal } from '../send/message-check.ts'
+import { delayTimeLevel, type PendingMessage, prepareHalfMessage, putMessage } from '../send/put-message.ts'
+import { acceptedCode, putRefusal } from '../send/put-result.ts'
+import { handleRetryAndDlq } from '../send/retry-and-dlq.ts'
+import { BrokerProperties } from '../send/stored-properties.ts'
+
+/** Codes 10, 310 and 320. */
+export function sendMessage(broker: BrokerServices): RequestHandler {
+  const processor = new SendMessageProcessor(broker)
+  return (request, connection) => processor.asyncSendMessage(request, connection)
+}
+
+/**
+ * Stores messages and answers when the store's futures have ended; Java's `SendMessageProcessor`. Nothing waits here: a put that is done
+ * at once is answered at once, any other one when it ends, and meanwhile the next requests are taken.
+ */
+export class SendMessageProcessor {
+  readonly #broker: BrokerServices
+  readonly #brokerProperties: BrokerProperties
+  readonly #regionId: string
+  readonly #traceOn: boolean
+
+  constructor(broker: BrokerServices) {
+    const { regionId, traceOn, brokerClusterName } = broker.config
+    this.#broker = broker
+    this.#brokerProperties = new BrokerProperties(regionId, traceOn, brokerClusterName)
+    this.#regionId = regionId
+    this.#traceOn = traceOn
+  }
+
+  asyncSendMessage(request: RemotingCommand, connection: Connection): MaybePromise<OutgoingFrame> {
+    const broker = this.#broker
+    if (broker.storeConfig.brokerRole === 'SLAVE') {
+      return RemotingCommand.response(
+        request,
+        ResponseCode.SYSTEM_BUSY,
+        '[REJECTREQUEST]system busy, start flow control for a while'
+      )
+    }
+    const header = decodeSendMessageRequestHeader(request)
+    const { body } = request
+    if (body === undefined || body.length === 0)
+      throw new RemotingCommandException('the message body is empty', { code: 'BAD_BODY' })
+    const stored = this.#brokerProperties.rebuild(header.properties)
+    const topicConfig = checkMessage(broker, header, connection.remoteAddr)
+    if (topicConfig instanceof Refusal) return this.#refuse(request, topicConfig)
+    let { queueId } = header
+    if (queueId < 0) {
+      if (topicConfig.writeQueueNums === 0) return this.#refuse(request, badQueue(queueId, topicConfig, connection.remoteAddr))
+      queueId = Math.floor(Math.random() * topicConfig.writeQueueNums)
+    }
+    const message: PendingMessage = {
+      topic: header.topic,
+      queueId,
+      flag: header.flag,
+      sysFlag: topicConfig.topicFilterType === 'MULTI_TAG' ? header.sysFlag | SysFlag.MULTI_TAGS : header.sysFlag,
+      body,
+      stored,
+      bornTimestamp: header.bornTimestamp,
+      bornHost: connection.remoteHost,
+      storeHost: broker.storeHost,
+      reconsumeTimes: header.reconsumeTimes,
+      preparedTransactionOffset: 0,
+      isBatch: header.batch
+    }
+    const refusal = header.batch ? batchRefusal(header) : this.#prepareSingle(request, header, message)
+    if (refusal !== undefined) return this.#refuse(request, refusal)
+    const put = putMessage(broker, message)
+    if (!isPromise(put)) return this.#answer(request, message, queueId, put)
+    return put.then(
+      (result) => this.#answer(request, message, queueId, result),
+      (error) => {
+        broker.logger.error(`a put to ${logText(message.topic)} failed: ${logText(error)}`)
+        return this.#refuse(request, new Refusal(ResponseCode.SYSTEM_ERROR, `store putMessage failed: ${logText(error)}`))
+      }
+    )
+  }
+
+  #prepareSingle(request: RemotingCommand, header: SendMessageRequestHeader, message: PendingMessage): Refusal | undefined {
+    const broker = this.#broker
+    const { stored } = message
+    if (header.topic.startsWith(RETRY_PREFIX)) {
+      const refusal = handleRetryAndDlq(broker, header, request.version, message)
+      if (refusal !== undefined) return refusal
+    }
+    if (!stored.map.has(MessageConst.UNIQ_KEY)) stored.set(MessageConst.UNIQ_KEY, createUniqId(broker.clock.now()))
+    const prepared = stored.get(MessageConst.TRAN_MSG)
+    if (prepared === undefined || prepared.toLowerCase() !== 'true') return undefined
+    // A consumed half message that is retried is an ordinary message.
+    if (message.reconsumeTimes > 0 && delayTimeLevel(stored) > 0) return undefined
+    if (broker.config.rejectTransactionMessage) {
+      return new Refusal(ResponseCode.NO_PERMISSION, `the broker[${broker.brokerIP}] sending transaction message is forbidden`)
+    }
+    prepareHalfMessage(message)
+    return undefined
+  }
+
+  /** @param queueId the queue the client asked for, or got, before any rewrite. */
+  #answer(request: RemotingCommand, message: PendingMessage, queueId: number, result: PutMessageResult): OutgoingFrame {
+    const code = acceptedCode(result.status)
+    const appended = result.appendResult
+    if (code === undefined || appended === undefined) {
+      return this.#refuse(request, putRefusal(result, this.#broker.storeConfig.maxMessageSize))
+    }
+    const { brokerStatsManager } = this.#broker
+    brokerStatsManager.incPut(message.topic, appended.msgNum, appended.wroteBytes)
+    if (message.topic === SCHEDULE_TOPIC) {
+      brokerStatsManager.incQueuePut(message.topic, message.queueId, appended.msgNum, appended.wroteBytes)
+    }
+    return new SendMessageResponse(request, code, {
+      msgId: appended.msgId,
+      queueId,
+      queueOffset: appended.logicsOffset,
+      transactionId: message.stored.get(MessageConst.UNIQ_KEY),
+      regionId: this.#regionId,
+      traceOn: this.#traceOn
+    })
+  }
+
+  /** Refused sends carry region and trace switch too. */
+  #refuse(request: RemotingCommand, refusal: Refusal): RemotingCommand {
+    const ext: ExtFields = { [MessageConst.MSG_REGION]: this.#regionId, [MessageConst.TRACE_ON]: String(this.#traceOn) }
+    return RemotingCommand.response(request, refusal.code, refusal.remark, ext)
+  }
+}
+
+function batchRefusal(header: SendMessageRequestHeader): Refusal | undefined {
+  if (!header.topic.startsWith(RETRY_PREFIX)) return undefined
+  return new Refusal(ResponseCode.MESSAGE_ILLEGAL, `batch request does not support retry group ${header.topic}`)
+}

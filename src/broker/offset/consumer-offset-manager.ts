@@ -1,0 +1,23 @@
+/** Consumed positions by `topic@group` and queue; Java's `ConsumerOffsetManager`. Kept in memory. */
+export class ConsumerOffsetManager {
+  readonly #offsets = new Map<string, Map<number, number>>()
+
+  /** The committed offset; -1 when there is none. */
+  queryOffset(group: string, topic: string, queueId: number): number {
+    return this.#offsets.get(`${topic}@${group}`)?.get(queueId) ?? -1
+  }
+
+  commitOffset(group: string, topic: string, queueId: number, offset: number): void {
+    const key = `${topic}@${group}`
+    let queues = this.#offsets.get(key)
+    if (queues === undefined) {
+      queues = new Map()
+      this.#offsets.set(key, queues)
+    }
+    queues.set(queueId, offset)
+  }
+
+  cleanOffsetByTopic(topic: string): void {
+    for (const key of this.#offsets.keys()) if (key.startsWith(`${topic}@`)) this.#offsets.delete(key)
+  }
+}

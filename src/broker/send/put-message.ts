@@ -1,0 +1,100 @@
+import type { MaybePromise } from '../../internal/async.ts'
+import { RemotingCommandException } from '../../internal/errors.ts'
+import { MessageConst } from '../../protocol/message-const.ts'
+import { SysFlag, transactionValue } from '../../protocol/sys-flag.ts'
+import { SCHEDULE_TOPIC, TRANS_HALF_TOPIC } from '../../protocol/topics.ts'
+import { parseDelayLevels } from '../../store/delay-levels.ts'
+import type { MessageExtBrokerInner, PutMessageResult } from '../../store/types.ts'
+import type { BrokerServices } from '../broker-services.ts'
+import type { StoredProperties } from './stored-properties.ts'
+
+/** A message that is not in the store yet; its properties may still change. */
+export interface PendingMessage extends Omit<MessageExtBrokerInner, 'properties' | 'propertiesString'> {
+  stored: StoredProperties
+}
+
+const ILLEGAL: PutMessageResult = Object.freeze({ status: 'MESSAGE_ILLEGAL' })
+const TIMER_OFF: PutMessageResult = Object.freeze({
+  status: 'UNKNOWN_ERROR',
+  remark: 'accurate timer message is not enabled, timerWheelEnable is false'
+})
+
+/**
+ * What Java's chain of `PutMessageHook` does before a put (inner batches, timer and delay messages), and the put.
+ * @throws RemotingCommandException when DELAY is not a number.
+ */
+export function putMessage(broker: BrokerServices, message: PendingMessage): MaybePromise<PutMessageResult> {
+  const properties = message.stored
+  const { map } = properties
+  if (map.has(MessageConst.INNER_NUM) && (message.sysFlag & SysFlag.INNER_BATCH) === 0) return ILLEGAL
+  const transaction = transactionValue(message.sysFlag)
+  const delayLevel = delayTimeLevel(properties)
+  if (message.isBatch && (delayLevel > 0 || transaction !== SysFlag.TRANSACTION_NOT_TYPE)) return ILLEGAL
+  if (transaction === SysFlag.TRANSACTION_NOT_TYPE || transaction === SysFlag.TRANSACTION_COMMIT_TYPE) {
+    if (delayLevel > 0) schedule(broker, message, delayLevel)
+    else if (isTimerMessage(properties)) return TIMER_OFF
+  }
+  return broker.store.asyncPutMessage({
+    topic: message.topic,
+    queueId: message.queueId,
+    flag: message.flag,
+    sysFlag: message.sysFlag,
+    body: message.body,
+    propertiesString: properties.text,
+    properties: map,
+    bornTimestamp: message.bornTimestamp,
+    bornHost: message.bornHost,
+    storeHost: message.storeHost,
+    reconsumeTimes: message.reconsumeTimes,
+    preparedTransactionOffset: message.preparedTransactionOffset,
+    isBatch: message.isBatch === true
+  })
+}
+
+/** DELAY as a number; 0 when there is none. */
+export function delayTimeLevel(properties: StoredProperties): number {
+  const text = properties.get(MessageConst.DELAY)
+  if (text === undefined) return 0
+  if (!/^[+-]?\d{1,9}$/.test(text)) {
+    throw new RemotingCommandException('property DELAY is not a whole number', { code: 'BAD_FIELD' })
+  }
+  return Number(text)
+}
+
+function schedule(broker: BrokerServices, message: PendingMessage, level: number): void {
+  const properties = message.stored
+  properties.delete(MessageConst.TIMER_DELIVER_MS)
+  properties.delete(MessageConst.TIMER_DELAY_SEC)
+  properties.delete(MessageConst.TIMER_DELAY_MS)
+  const max = parseDelayLevels(broker.storeConfig.messageDelayLevel).length
+  const clamped = Math.min(level, max)
+  if (clamped !== level) properties.set(MessageConst.DELAY, String(clamped))
+  keepRealDestination(message)
+  message.topic = SCHEDULE_TOPIC
+  message.queueId = clamped - 1
+}
+
+/**
+ * A half message: kept in a topic of its own until its transaction ends; Java's `parseHalfMessageInner`. Its transaction bits are cleared,
+ * so that it gets a place in the consume queue.
+ */
+export function prepareHalfMessage(message: PendingMessage): void {
+  const uniqKey = message.stored.get(MessageConst.UNIQ_KEY)
+  if (uniqKey !== undefined) message.stored.set(MessageConst.TRANSACTION_ID, uniqKey)
+  keepRealDestination(message)
+  message.sysFlag &= ~SysFlag.TRANSACTION_ROLLBACK_TYPE
+  message.topic = TRANS_HALF_TOPIC
+  message.queueId = 0
+}
+
+function keepRealDestination(message: PendingMessage): void {
+  message.stored.set(MessageConst.REAL_TOPIC, message.topic)
+  message.stored.set(MessageConst.REAL_QID, String(message.queueId))
+}
+
+function isTimerMessage({ map }: StoredProperties): boolean {
+  return (
+    (map.has(MessageConst.TIMER_DELIVER_MS) || map.has(MessageConst.TIMER_DELAY_MS) || map.has(MessageConst.TIMER_DELAY_SEC)) &&
+    !map.has(MessageConst.TIMER_OUT_MS)
+  )
+}
