@@ -13,6 +13,9 @@ const common: UserConfig = {
   logLevel: 'error'
 }
 
+// Docstrings are published once, in the declaration files.
+const output = { comments: { jsdoc: false } }
+
 // The command line is an entry of the ESM build only: it shares that build's chunks, and each command
 // is a lazy chunk of its own, so starting one command does not load the others.
 const esm: UserConfig = {
@@ -20,7 +23,7 @@ const esm: UserConfig = {
   format: 'esm',
   entry: { ...library, cli: 'src/cli/main.ts' },
   dts: { entry: Object.values(library) },
-  outputOptions: { chunkFileNames: 'chunks/[name].js' },
+  outputOptions: { ...output, chunkFileNames: 'chunks/[name].js' },
   deps: { onlyBundle: [] }
 }
 
@@ -30,7 +33,7 @@ const cjs: UserConfig = {
   format: 'cjs',
   entry: library,
   dts: true,
-  outputOptions: { chunkFileNames: 'chunks/[name].cjs' },
+  outputOptions: { ...output, chunkFileNames: 'chunks/[name].cjs' },
   deps: { alwaysBundle: ['p-retry', 'is-network-error'], onlyBundle: ['p-retry', 'is-network-error'] }
 }
 
