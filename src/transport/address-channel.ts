@@ -8,7 +8,10 @@ import type { Connection } from './connection.ts'
 export type ConnectionCallback = (error: RocketMQError | undefined, connection: Connection | undefined) => void
 
 class Waiter extends WheelEntry {
-  override readonly keepsAlive = true
+  override get keepsAlive(): boolean {
+    return true
+  }
+
   #callback: ConnectionCallback | undefined
   readonly #timeout: () => RocketMQError
 

@@ -29,7 +29,10 @@ export type WatchVerdict = 'idle' | 'frame' | 'silence'
  * nothing here; waiting for them does not keep the process alive.
  */
 export class ConnectionWatch extends WheelEntry {
-  override readonly keepsAlive = false
+  override get keepsAlive(): boolean {
+    return false
+  }
+
   readonly #wheel: TimerWheel
   readonly #limits: WatchLimits
   readonly #state: WatchedState

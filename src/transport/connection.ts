@@ -19,7 +19,7 @@ import { RemotingCommand } from '../protocol/remoting-command.ts'
 import type { WatchLimits, WatchVerdict } from './connection-watch.ts'
 import { ConnectionWatch } from './connection-watch.ts'
 import { FrameWriter } from './frame-writer.ts'
-import type { OpaqueSequence, OutgoingRequest, ResponseCallback } from './in-flight-table.ts'
+import type { OpaqueSequence, OutgoingRequest, PendingOwner, ResponseCallback } from './in-flight-table.ts'
 import { InFlightTable, PendingRequest } from './in-flight-table.ts'
 import type { NetworkSocket } from './network.ts'
 import type { TransportStats } from './transport-stats.ts'
@@ -58,7 +58,7 @@ export class Connection {
   readonly #inFlight = new InFlightTable()
   readonly #watch: ConnectionWatch
   readonly #state
-  readonly #onTimeout = (pending: PendingRequest): void => this.#timedOut(pending)
+  readonly #pendingOwner: PendingOwner = { onTimeout: (pending) => this.#timedOut(pending) }
   #closeListeners: Array<(error: RocketMQError | undefined) => void> = []
   #attributes: Map<unknown, unknown> | undefined
   #closed = false
@@ -166,8 +166,7 @@ export class Connection {
       return undefined
     }
     const owner = this.#owner
-    const opaque = this.#inFlight.reserve(owner.opaques)
-    request.opaque = opaque
+    request.opaque = this.#inFlight.reserve(owner.opaques)
     const writer = this.#writer
     const start = writer.position
     try {
@@ -178,9 +177,7 @@ export class Connection {
       return undefined
     }
     const now = owner.clock.monotonic()
-    const pending = new PendingRequest(opaque, request, timeoutMillis, callback, now, final, this.#onTimeout)
-    pending.start = start
-    pending.end = writer.position
+    const pending = new PendingRequest(this.#pendingOwner, request, timeoutMillis, callback, now, start, writer.position, final)
     if (this.#inFlight.size === 0) {
       this.#state.pendingSince = now
       this.#watch.pendingBegan(now)
@@ -347,9 +344,12 @@ export class Connection {
   }
 
   #onWritten(): void {
-    this.#state.lastWrite = this.#owner.clock.monotonic()
+    const state = this.#state
+    state.lastWrite = this.#owner.clock.monotonic()
     if (this.#paused && this.#writer.bytesQueued * 2 <= this.#owner.readWatermark) {
       this.#paused = false
+      // While we did not read, the peer could not finish its frame.
+      if (state.frameSince >= 0) state.frameSince = state.lastWrite
       this.#socket.resume()
     }
   }

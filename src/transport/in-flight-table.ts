@@ -13,42 +13,54 @@ export interface OutgoingRequest extends OutgoingFrame {
 /** Called exactly once: with an error, or with the answer. */
 export type ResponseCallback = (error: RocketMQError | undefined, response: RemotingCommand | undefined) => void
 
+/** Told when a request's time is over. */
+export interface PendingOwner {
+  onTimeout(pending: PendingRequest): void
+}
+
 /** A request that waits for its answer. */
 export class PendingRequest extends WheelEntry {
-  override readonly keepsAlive = true
-  readonly opaque: number
-  readonly request: OutgoingRequest
-  readonly timeoutMillis: number
-  readonly callback: ResponseCallback
-  readonly sentAt: number
+  declare readonly opaque: number
+  declare readonly request: OutgoingRequest
+  declare readonly timeoutMillis: number
+  declare readonly callback: ResponseCallback
+  /** Monotonic ms. */
+  declare readonly sentAt: number
   /** Stream positions of the frame. */
-  start = 0
-  end = 0
+  declare readonly start: number
+  declare readonly end: number
   /** Whether a GO_AWAY answer goes to the caller instead of being resent. */
-  readonly final: boolean
-  readonly #onTimeout: (pending: PendingRequest) => void
+  declare readonly final: boolean
+  declare readonly owner: PendingOwner
 
   constructor(
-    opaque: number,
+    owner: PendingOwner,
     request: OutgoingRequest,
     timeoutMillis: number,
     callback: ResponseCallback,
     sentAt: number,
-    final: boolean,
-    onTimeout: (pending: PendingRequest) => void
+    start: number,
+    end: number,
+    final: boolean
   ) {
     super()
-    this.opaque = opaque
+    this.opaque = request.opaque
     this.request = request
     this.timeoutMillis = timeoutMillis
     this.callback = callback
     this.sentAt = sentAt
+    this.start = start
+    this.end = end
     this.final = final
-    this.#onTimeout = onTimeout
+    this.owner = owner
+  }
+
+  override get keepsAlive(): boolean {
+    return true
   }
 
   override expire(): void {
-    this.#onTimeout(this)
+    this.owner.onTimeout(this)
   }
 }
 

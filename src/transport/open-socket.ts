@@ -1,4 +1,5 @@
 import { parseAddress } from '../internal/address.ts'
+import { deferred } from '../internal/async.ts'
 import type { Clock } from '../internal/clock.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
 import type { TimerWheel } from '../internal/timer-wheel.ts'
@@ -20,7 +21,10 @@ interface OpenSocketOptions {
 
 /** The end of one attempt to connect. */
 class Attempt extends WheelEntry {
-  override readonly keepsAlive = true
+  override get keepsAlive(): boolean {
+    return true
+  }
+
   readonly controller = new AbortController()
   readonly #millis: number
 
@@ -59,7 +63,9 @@ async function connectFault(options: OpenSocketOptions, signal: AbortSignal): Pr
   if (struck === undefined) return
   const { action } = struck
   if (action.kind === 'delay') {
-    await Promise.race([new Promise<void>((resolve) => clock.setTimeout(resolve, action.millis)), aborted(signal, addr)])
+    const { promise, resolve } = deferred<void>()
+    const timer = clock.setTimeout(resolve, action.millis)
+    await Promise.race([promise, aborted(signal, addr)]).finally(() => timer.cancel())
   } else if (action.kind === 'hold') await Promise.race([struck.released, aborted(signal, addr)])
   else if (action.kind === 'drop') await aborted(signal, addr)
   else throw connectFailed(addr, new Error(`injected fault: ${action.kind}`))

@@ -153,15 +153,39 @@ export class RemotingClient {
   /**
    * {@link invoke} without a promise, for the hot path: hooks, connecting and GO_AWAY as there; `callback` runs exactly once and never
    * before this returns. With an open connection the request is encoded before this returns, and calls to one address leave in call order,
-   * also while it is being connected. Time used up before anything was sent is a RemotingTooMuchRequestException.
+   * also while it is being connected. Time used up before anything was sent is a RemotingTooMuchRequestException. When `signal` aborts,
+   * the callback gets an error whose cause is the reason, and a request that has not left yet never does.
    */
-  invokeCallback(addr: string, request: OutgoingRequest, timeoutMillis: number, callback: ResponseCallback): void {
+  invokeCallback(
+    addr: string,
+    request: OutgoingRequest,
+    timeoutMillis: number,
+    callback: ResponseCallback,
+    signal?: AbortSignal
+  ): void {
     const connection = this.#channels.get(addr)?.connection
-    if (connection !== undefined && this.rpcHooks.length === 0 && timeoutMillis > 0 && !this.#closed) {
+    if (connection !== undefined && this.rpcHooks.length === 0 && timeoutMillis > 0 && !this.#closed && signal === undefined) {
       connection.invoke(request, timeoutMillis, callback)
       return
     }
-    this.#call(addr, request, timeoutMillis, () => callTimeout(RemotingTooMuchRequestException, 'invokeAsync', addr), callback)
+    const timeout = (): RocketMQError => callTimeout(RemotingTooMuchRequestException, 'invokeAsync', addr)
+    if (signal === undefined) {
+      this.#call(addr, request, timeoutMillis, timeout, callback)
+      return
+    }
+    if (signal.aborted) {
+      process.nextTick(callback, callAborted(signal), undefined)
+      return
+    }
+    const cancel = this.#call(addr, request, timeoutMillis, timeout, (error, response) => {
+      signal.removeEventListener('abort', abort)
+      callback(error, response)
+    })
+    const abort = (): void => {
+      cancel()
+      callback(callAborted(signal), undefined)
+    }
+    signal.addEventListener('abort', abort, { once: true })
   }
 
   /** Sends a request that gets no answer; settles when its bytes are with the socket. */
@@ -232,12 +256,25 @@ export class RemotingClient {
         return () => {}
       }
     }
+    const existing = this.#closed || timeoutMillis <= 0 ? undefined : this.connection(addr)
+    if (existing !== undefined) {
+      const pending = existing.invoke(outgoing, timeoutMillis, settle)
+      return () => {
+        if (pending !== undefined) existing.cancel(pending)
+      }
+    }
     const deadline = this.#options.clock.monotonic() + timeoutMillis
     let cancel = (): void => {}
-    const stop = this.#withConnection(addr, timeoutMillis, timeout, (error, connection) => {
-      if (connection === undefined) return settle(error, undefined)
+    const stop = this.#acquire(addr, timeoutMillis, timeout, (error, connection) => {
+      if (connection === undefined) {
+        settle(error, undefined)
+        return
+      }
       const left = deadline - this.#options.clock.monotonic()
-      if (left <= 0) return settle(timeout(), undefined)
+      if (left <= 0) {
+        settle(timeout(), undefined)
+        return
+      }
       const pending = connection.invoke(outgoing, left, settle)
       if (pending !== undefined) cancel = () => connection.cancel(pending)
     })
@@ -387,6 +424,10 @@ function sendFailed(addr: string, cause: unknown): RemotingSendRequestException 
 
 function clientClosed(): RemotingException {
   return new RemotingException('the client is closed', { code: 'CLIENT_CLOSED' })
+}
+
+function callAborted(signal: AbortSignal): RemotingException {
+  return new RemotingException('the call was aborted', { code: 'ABORTED', cause: signal.reason })
 }
 
 function hookFailed(thrown: unknown): RocketMQError {

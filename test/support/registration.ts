@@ -34,7 +34,10 @@ export function registerBrokerRequest(broker: TestBroker = {}): RemotingCommand 
   const { topics = [{ topicName: 'T' }, { topicName: 'U' }], compressed = false } = broker
   const topicConfigTable = new Map(topics.map((config) => [config.topicName, topicConfig(config)]))
   const dataVersion = { stateVersion: 0, timestamp: 1, counter: 1, ...broker.dataVersion }
-  const body = encodeRegisterBrokerBody({ topicConfigSerializeWrapper: { topicConfigTable, dataVersion }, filterServerList: [] }, compressed)
+  const body = encodeRegisterBrokerBody(
+    { topicConfigSerializeWrapper: { topicConfigTable, dataVersion }, filterServerList: [] },
+    compressed
+  )
   return RemotingCommand.request(
     103,
     {
