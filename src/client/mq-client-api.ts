@@ -38,6 +38,7 @@ export class MQClientAPI {
    * Sends a message to the broker at `addr`. Encoded before this returns where the connection is open; sends to one address leave in the
    * order of the calls, also while it is being connected. `callback` runs exactly once, never before this returns: with the result, or
    * with an MQBrokerException (refused) or RemotingException (`maybeStored` says whether the bytes may have arrived).
+   * An aborted `signal` keeps a send that has not left from leaving.
    * @param queue the queue chosen; its topic is the one results carry, `header.topic` the one that travels.
    */
   sendMessageAsync(
@@ -46,7 +47,8 @@ export class MQClientAPI {
     message: Message,
     header: SendMessageRequestHeader,
     timeoutMillis: number,
-    callback: SendCallback
+    callback: SendCallback,
+    signal?: AbortSignal
   ): void {
     let request: SendMessageRequest
     try {
@@ -56,7 +58,7 @@ export class MQClientAPI {
       return
     }
     const { topic, brokerName } = queue
-    this.#remoting.invokeCallback(addr, request, timeoutMillis, (error, response) => {
+    const onAnswer = (error: RocketMQError | undefined, response: RemotingCommand | undefined): void => {
       if (response === undefined) {
         callback(error, undefined)
         return
@@ -69,7 +71,8 @@ export class MQClientAPI {
         return
       }
       callback(undefined, result)
-    })
+    }
+    this.#remoting.invokeCallback(addr, request, timeoutMillis, onAnswer, signal)
   }
 
   /** {@link sendMessageAsync} as a promise. */
