@@ -15,13 +15,16 @@ import { sendSelectImpl, sendToQueue } from './send-select-impl.ts'
  */
 export function admitSend(call: SendCall, topics: PublishTopics): void {
   const { backPressure, config } = call.context
-  if (backPressure === undefined) return prepare(call, topics, call.begin)
-  if (backPressure.tryAcquire(call.weight)) {
+  if (backPressure === undefined) {
+    prepare(call, topics, call.begin)
+  } else if (backPressure.tryAcquire(call.weight)) {
     call.holdsRoom = true
-    return prepare(call, topics, call.begin)
+    prepare(call, topics, call.begin)
+  } else if (config.whenFull === 'reject') {
+    fail(call, full(backPressure, call.weight, 'and whenFull is reject'))
+  } else {
+    waitForRoom(call, backPressure, topics)
   }
-  if (config.whenFull === 'reject') return fail(call, full(backPressure, call.weight, 'and whenFull is reject'))
-  waitForRoom(call, backPressure, topics)
 }
 
 function waitForRoom(call: SendCall, backPressure: BackPressure, topics: PublishTopics): void {
@@ -50,7 +53,8 @@ function prepare(call: SendCall, topics: PublishTopics, now: number): void {
   try {
     waiting = prepareSend(call)
   } catch (error) {
-    return fail(call, toRocketMQError(error))
+    fail(call, toRocketMQError(error))
+    return
   }
   if (isPromise(waiting) || call.topic.lane !== undefined) queueUp(call, topics, waiting)
   else dispatch(call, now)
@@ -87,14 +91,14 @@ function queueUp(call: SendCall, topics: PublishTopics, waiting: Promise<unknown
 /** @param now monotonic ms. */
 function dispatch(call: SendCall, now: number): void {
   if (now >= call.deadline) {
-    return fail(
-      call,
-      new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT', responseCode: 10002 })
-    )
+    fail(call, new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT', responseCode: 10002 }))
+  } else if (call.queue !== undefined) {
+    sendToQueue(call, call.queue, now)
+  } else if (call.selector !== undefined) {
+    sendSelectImpl(call, now)
+  } else {
+    sendDefaultImpl(call, now)
   }
-  if (call.queue !== undefined) sendToQueue(call, call.queue, now)
-  else if (call.selector !== undefined) sendSelectImpl(call, now)
-  else sendDefaultImpl(call, now)
 }
 
 /** Before the first attempt nothing was sent; the error tells which message it was. */

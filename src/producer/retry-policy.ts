@@ -33,8 +33,8 @@ export function isRetryable(error: RocketMQError, retryResponseCodes: ReadonlySe
  * what is left, at least 500 ms; else all that is left.
  */
 export function attemptTimeout(remaining: number, attemptsLeft: number, anotherBroker: boolean, maxPerRequest: number): number {
-  if (attemptsLeft <= 1) return remaining
+  if (attemptsLeft <= 1) return Math.ceil(remaining)
   let share = remaining
   if (anotherBroker) share = Math.min(remaining, Math.max(LEAST_SHARE, remaining / attemptsLeft))
-  return maxPerRequest >= 0 ? Math.min(share, maxPerRequest) : share
+  return Math.ceil(maxPerRequest >= 0 ? Math.min(share, maxPerRequest) : share)
 }

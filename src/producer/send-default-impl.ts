@@ -52,7 +52,8 @@ function attempt(call: SendCall, now: number, done: SendCallback): void {
   const mq = info && selectOneMessageQueue(info, call.topic.indexFor(info), call.brokersSent)
   if (info === undefined || mq === undefined) {
     call.beginAttemptWithoutQueue(now)
-    return done(noRouteAnyMore(call.topic.name), undefined)
+    done(noRouteAnyMore(call.topic.name), undefined)
+    return
   }
   const timeout = attemptTimeout(
     call.deadline - now,
@@ -83,7 +84,10 @@ function mayRetry(call: SendCall, error: RocketMQError): boolean {
 
 function finish(call: SendCall, error: RocketMQError): void {
   if (call.settled) return
-  if (call.storedResult !== undefined) return call.succeed(call.storedResult)
+  if (call.storedResult !== undefined) {
+    call.succeed(call.storedResult)
+    return
+  }
   const failed: FailedSend = {
     topic: call.topic.name,
     uniqKey: call.message.uniqKey,

@@ -24,8 +24,8 @@ const SYSTEM_ERROR = 1
 
 /** A new error of the same class and text with more known about it. Errors may be shared between sends, so none is changed. */
 export function enrichError<E extends RocketMQError>(error: E, more: RocketMQErrorOptions): E {
-  const constructor = error.constructor as new (message: string, options: RocketMQErrorOptions) => E
-  return new constructor(error.message, {
+  const ErrorClass = error.constructor as new (message: string, options: RocketMQErrorOptions) => E
+  return new ErrorClass(error.message, {
     code: error.code,
     responseCode: error.responseCode,
     retryable: error.retryable,

@@ -24,7 +24,10 @@ export function sendKernelImpl(call: SendCall, mq: MessageQueue, timeoutMillis: 
   const { config, hooks, instance } = context
   call.beginAttempt(mq, now)
   const found = instance.findBrokerAddressInPublish(mq.brokerName)
-  if (found === undefined) return done(brokerNotExist(mq.brokerName), undefined)
+  if (found === undefined) {
+    done(brokerNotExist(mq.brokerName), undefined)
+    return
+  }
   const addr = config.vipChannelEnabled ? brokerVIPChannel(true, found) : found
   call.addr = addr
 
@@ -35,10 +38,14 @@ export function sendKernelImpl(call: SendCall, mq: MessageQueue, timeoutMillis: 
     try {
       runHooks(call, message)
     } catch (error) {
-      return done(toRocketMQError(error), undefined)
+      done(toRocketMQError(error), undefined)
+      return
     }
     timeoutMillis -= context.clock.monotonic() - now
-    if (timeoutMillis <= 0) return done(new RemotingTooMuchRequestException('sendKernelImpl call timeout'), undefined)
+    if (timeoutMillis <= 0) {
+      done(new RemotingTooMuchRequestException('sendKernelImpl call timeout'), undefined)
+      return
+    }
   }
   try {
     const header = requestHeader(call, message, mq)

@@ -8,19 +8,13 @@ import { sendKernelImpl } from './send-kernel-impl.ts'
 
 /** Asks the caller's selector for the queue, then sends to it: one attempt, whatever happens. */
 export function sendSelectImpl(call: SendCall, now: number): void {
-  const info = call.context.instance.publishInfo(call.topic.name)
-  if (info === undefined) {
-    return call.fail(
-      new MQClientException(`No route info for this topic, ${call.topic.name}`, { code: 'NO_ROUTE', responseCode: 10005 })
-    )
-  }
   let mq: MessageQueue
   try {
-    mq = select(call, info.messageQueues)
+    mq = select(call)
   } catch (error) {
-    return call.fail(error as RocketMQError)
+    call.fail(error as RocketMQError)
+    return
   }
-  if (call.remaining() <= 0) return call.fail(new RemotingTooMuchRequestException('sendSelectImpl call timeout'))
   sendToQueue(call, mq, now)
 }
 
@@ -42,8 +36,14 @@ export function sendToQueue(call: SendCall, mq: MessageQueue, now: number): void
   })
 }
 
-function select(call: SendCall, queues: readonly MessageQueue[]): MessageQueue {
-  const { namespace } = call.context.config
+/** @throws RocketMQError when there is no queue to send to, or no time left. */
+function select(call: SendCall): MessageQueue {
+  const { config, instance } = call.context
+  const { namespace } = config
+  const queues = instance.publishInfo(call.topic.name)?.messageQueues
+  if (queues === undefined) {
+    throw new MQClientException(`No route info for this topic, ${call.topic.name}`, { code: 'NO_ROUTE', responseCode: 10005 })
+  }
   const { topic, body, flag, properties } = call.message
   const own = namespace === undefined ? queues : queues.map((queue) => renamed(queue, withoutNamespace(queue.topic, namespace)))
   let selected: MessageQueue | undefined
@@ -58,6 +58,8 @@ function select(call: SendCall, queues: readonly MessageQueue[]): MessageQueue {
       hint: 'The selector has to return one of the queues it was given, and not a promise.'
     })
   }
+  // A selector may have taken its time.
+  if (call.remaining() <= 0) throw new RemotingTooMuchRequestException('sendSelectImpl call timeout', { code: 'SEND_TIMEOUT' })
   return namespace === undefined ? selected : renamed(selected, wrapNamespace(namespace, selected.topic))
 }
 

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest'
+import { selectMessageQueueByHash, selectMessageQueueByRandom } from '../../../src/producer/selectors.ts'
+import { Message } from '../../../src/protocol/message.ts'
+import { MessageQueue } from '../../../src/protocol/message-queue.ts'
+
+const message = new Message({ topic: 'T', body: 'x' })
+const queues = Array.from({ length: 10 }, (_, id) => new MessageQueue('T', 'broker-a', id))
+
+describe('selectors', () => {
+  it('producer-44 the hash selector spreads keys, and the smallest hash does not fail', () => {
+    const id = (arg: string | number): number => selectMessageQueueByHash(queues, message, arg).queueId
+    // Java: "123".hashCode() = 48690, "234".hashCode() = 49683
+    expect(id('123')).toBe(0)
+    expect(id('234')).toBe(3)
+    for (const key of ['polygenelubricants', 'GydZG_', 'DESIGNING WORKHOUSES']) expect(id(key)).toBe(8)
+    expect(id(17)).toBe(7)
+    expect(id(-17)).toBe(7)
+    expect(id(-2147483648)).toBe(8)
+  })
+
+  it('producer-45 the random selector returns a member, the only one of one, and throws for none', () => {
+    for (let i = 0; i < 50; i++) expect(queues).toContain(selectMessageQueueByRandom(queues, message, undefined))
+    expect(selectMessageQueueByRandom(queues.slice(3, 4), message, undefined)).toBe(queues[3])
+    expect(() => selectMessageQueueByRandom([], message, undefined)).toThrow('no queue to choose from')
+    expect(() => selectMessageQueueByHash([], message, 'x')).toThrow('no queue to choose from')
+  })
+})
