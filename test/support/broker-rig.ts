@@ -3,11 +3,11 @@ import { BrokerController, type BrokerControllerOptions } from '../../src/broker
 import { FaultTable } from '../../src/internal/fault-table.ts'
 import { HeldClock } from '../../src/internal/held-clock.ts'
 import { NameServer } from '../../src/nameserver/name-server.ts'
-import { type MessageExt } from '../../src/protocol/message.ts'
+import type { MessageExt } from '../../src/protocol/message.ts'
 import { decodeMessages } from '../../src/protocol/message-codec.ts'
 import { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import { MemoryNetwork } from '../../src/transport/memory-network.ts'
-import { ScriptedPeer } from './scripted-server.ts'
+import { ScriptedPeer } from './scripted-peers.ts'
 
 export interface SendFields {
   topic?: string
@@ -41,7 +41,14 @@ export class BrokerRig {
 
   newBroker(options: Partial<BrokerControllerOptions> = {}): BrokerController {
     const { network, clock, faults } = this
-    return new BrokerController({ network, clock, faults, namesrvAddr: this.nameServer.addr, topics: { T: { queues: 4 } }, ...options })
+    return new BrokerController({
+      network,
+      clock,
+      faults,
+      namesrvAddr: this.nameServer.addr,
+      topics: { T: { queues: 4 } },
+      ...options
+    })
   }
 
   async connect(broker = this.broker): Promise<ScriptedPeer> {
@@ -56,7 +63,16 @@ export class BrokerRig {
     return command
   }
 
-  sendRequest({ topic = 'T', queueId = 0, properties = '', body = 'x', code = 310, sysFlag = 0, batch = false, ...rest }: SendFields = {}): RemotingCommand {
+  sendRequest({
+    topic = 'T',
+    queueId = 0,
+    properties = '',
+    body = 'x',
+    code = 310,
+    sysFlag = 0,
+    batch = false,
+    ...rest
+  }: SendFields = {}): RemotingCommand {
     const fields = {
       a: 'PG',
       b: topic,

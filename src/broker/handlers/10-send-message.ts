@@ -47,7 +47,7 @@ export class SendMessageProcessor {
 
   asyncSendMessage(request: RemotingCommand, connection: Connection): MaybePromise<OutgoingFrame> {
     const broker = this.#broker
-    if (broker.storeConfig.brokerRole === 'SLAVE') {
+    if (broker.storeConfig.brokerRole === 'SLAVE' || broker.store.isOSPageCacheBusy()) {
       return RemotingCommand.response(
         request,
         ResponseCode.SYSTEM_BUSY,
