@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { DefaultMQProducer, Message, type MessageQueue, type SendResult } from '../../dist/index.js'
+import { DefaultMQProducer, Message, MessageQueue, type SendResult } from '../../dist/index.js'
 import { CLIENT_VERSIONS, type PullReader, type ReadMessage, startPullReader } from './harness/java.js'
 import { cliPath } from './harness/ours.js'
 import { LineProcess } from './harness/processes.js'
@@ -87,10 +87,7 @@ const SENDS: Record<string, Send> = {
     await producer.sendOneway(message)
     return undefined
   },
-  queue: async (message, index) => {
-    const queues = await producer.fetchPublishMessageQueues(message.topic)
-    return await producer.send(message, { queue: queues[index % queues.length] as MessageQueue })
-  },
+  queue: (message, index) => producer.send(message, { queue: new MessageQueue(message.topic, 'broker-a', index % QUEUES) }),
   selector: (message, index) =>
     producer.send(message, {
       selector: (queues, _message, arg) => queues[Number(arg) % queues.length] as MessageQueue,

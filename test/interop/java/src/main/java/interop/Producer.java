@@ -41,10 +41,16 @@ public final class Producer {
         producer.start();
         Producer run = new Producer(producer, args.get("topic"), args.get("peer"));
         int count = args.number("count", 10);
-        for (String mode : SINGLE_MODES) {
-            run.singles(mode, count);
+        try {
+            for (String mode : SINGLE_MODES) {
+                run.singles(mode, count);
+            }
+            run.batch(count);
+        } catch (Exception e) {
+            // the client's threads would keep the process alive
+            e.printStackTrace();
+            System.exit(1);
         }
-        run.batch(count);
         producer.shutdown();
         System.exit(run.failed ? 1 : 0);
     }
