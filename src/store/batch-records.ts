@@ -20,7 +20,7 @@ export function batchRecords(message: MessageExtBrokerInner): BatchRecord[] | Pu
     return items.map((item) => ({
       flag: item.flag,
       body: item.body,
-      propertiesString: joinProperties(item.properties, shared),
+      propertiesString: joinProperties(item.propertiesString, shared),
       size: 0
     }))
   } catch (error) {

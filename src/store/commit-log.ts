@@ -1,7 +1,6 @@
 import { type Deferred, deferred, type MaybePromise } from '../internal/async.ts'
 import type { Clock } from '../internal/clock.ts'
 import type { StruckFault } from '../internal/fault-table.ts'
-import { type Logger, logText } from '../internal/logger.ts'
 import { crc32 } from '../protocol/crc32.ts'
 import {
   MAX_PROPERTIES_LENGTH,
@@ -9,23 +8,16 @@ import {
   storedMessageLength,
   writeStoredMessage
 } from '../protocol/message-codec.ts'
-import { MessageConst } from '../protocol/message-const.ts'
+import { decodeProperties } from '../protocol/properties.ts'
 import { AppendMessageResult } from './append-result.ts'
 import { batchRecords } from './batch-records.ts'
 import type { ConsumeQueueStore } from './consume-queue-store.ts'
-import type { FlushService } from './flush-service.ts'
+import type { DiskFlushAndHA } from './disk-flush-and-ha.ts'
 import type { MessageStoreConfig } from './message-store-config.ts'
 import { entersQueue, type ReputService } from './reput-service.ts'
 import { faultStatus, type StoreFaults } from './store-faults.ts'
 import type { StoreStatsService } from './store-stats-service.ts'
-import type {
-  CommitLogStorage,
-  MessageExtBrokerInner,
-  PutMessageResult,
-  PutMessageStatus,
-  PutRefusal,
-  ReplicaService
-} from './types.ts'
+import type { CommitLogStorage, MessageExtBrokerInner, PutMessageResult, PutRefusal } from './types.ts'
 
 /** A record may be this much longer than the longest body. */
 const RECORD_EXTRA = 64 * 1024
@@ -34,18 +26,16 @@ export interface CommitLogDeps {
   storage: CommitLogStorage
   config: MessageStoreConfig
   clock: Clock
-  logger: Logger
   faults: StoreFaults
   queues: ConsumeQueueStore
   stats: StoreStatsService
-  flush: FlushService
   reput: ReputService
-  replica: ReplicaService | undefined
+  durability: DiskFlushAndHA
 }
 
 /**
  * The append path, as in Java's `CommitLog`: encode and append, which happens within the call, then two futures, one for the flush and
- * one for the replica, whose outcomes make the status. Neither holds up the next put.
+ * one for the replica (disk-flush-and-ha.ts), whose outcomes make the status.
  */
 export class CommitLog {
   readonly #deps: CommitLogDeps
@@ -54,9 +44,8 @@ export class CommitLog {
   #storeTimestamp = 0
   /** Monotonic clock, ms: when an append that a fault holds up took the log. */
   #beginTimeInLock: number | undefined
-  /** Where records begin whose flush a fault holds up. */
-  readonly #unflushed = new Set<number>()
   readonly #closing: Deferred<void> = deferred<void>()
+  #closed = false
 
   constructor(deps: CommitLogDeps) {
     this.#deps = deps
@@ -85,15 +74,6 @@ export class CommitLog {
     return this.#beginTimeInLock === undefined ? 0 : this.#deps.clock.monotonic() - this.#beginTimeInLock
   }
 
-  /** Records below may be shown to consumers: under SYNC_FLUSH the durable ones. */
-  get confirmOffset(): number {
-    const { storage, config } = this.#deps
-    if (config.flushDiskType !== 'SYNC_FLUSH') return storage.maxOffset
-    let confirmed = storage.flushedWhere
-    for (const offset of this.#unflushed) confirmed = Math.min(confirmed, offset)
-    return confirmed
-  }
-
   asyncPutMessage(message: MessageExtBrokerInner): MaybePromise<PutMessageResult> {
     const { faults } = this.#deps
     if (!faults.empty) {
@@ -103,8 +83,9 @@ export class CommitLog {
     return this.#put(message)
   }
 
-  /** What still waits for a fault gets the status it would get at its timeout. */
+  /** What a fault keeps from being appended is refused. */
   shutdown(): void {
+    this.#closed = true
     this.#closing.resolve()
   }
 
@@ -113,7 +94,7 @@ export class CommitLog {
   }
 
   #putSingle(message: MessageExtBrokerInner): MaybePromise<PutMessageResult> {
-    const { storage, queues, stats, reput } = this.#deps
+    const { storage, queues, stats, reput, durability } = this.#deps
     const fields = this.#fill(message)
     fields.body = message.body
     fields.propertiesString = message.propertiesString
@@ -139,15 +120,14 @@ export class CommitLog {
     topic.putBytes += size
     stats.appended(1, size)
     const result = new AppendMessageResult(wroteOffset, size, storeTimestamp, queueOffset, message.storeHost)
-    const flush = this.submitFlushRequest(message, result)
-    const replica = this.submitReplicaRequest(message, result)
-    reput.appended(topic, message, wroteOffset, size, queueOffset, storeTimestamp)
-    return answer(result, flush, replica)
+    const answer = durability.handle(message, result)
+    reput.appended(topic, message, message.properties, wroteOffset, size, queueOffset, storeTimestamp)
+    return answer
   }
 
   /** All inner messages or none. */
   #putBatch(message: MessageExtBrokerInner): MaybePromise<PutMessageResult> {
-    const { storage, queues, stats, reput, config } = this.#deps
+    const { storage, queues, stats, reput, durability, config } = this.#deps
     if (message.body.length > config.maxMessageSize) return tooLarge('batch body', message.body.length, config.maxMessageSize)
     const fields = this.#fill(message)
     const records = batchRecords(message)
@@ -186,56 +166,13 @@ export class CommitLog {
     topic.putBytes += size
     stats.appended(records.length, size)
     const result = new AppendMessageResult(wroteOffset, size, fields.storeTimestamp, firstQueueOffset, message.storeHost, offsets)
-    const flush = this.submitFlushRequest(message, result)
-    const replica = this.submitReplicaRequest(message, result)
-    reput.run()
-    return answer(result, flush, replica)
-  }
-
-  /** Settles when the record is as durable as `flushDiskType` and the message's WAIT ask. */
-  submitFlushRequest(message: MessageExtBrokerInner, appended: AppendMessageResult): MaybePromise<PutMessageStatus> {
-    const { faults } = this.#deps
-    if (!faults.empty && isWaitStoreMsgOK(message)) {
-      const struck = faults.strike('flush', message)
-      if (struck !== undefined) return this.#flushUnderFault(struck, message, appended)
-    }
-    return this.#flush(message, appended)
-  }
-
-  /** Settles when the slave has the record, where the role and the message's WAIT ask for one. */
-  submitReplicaRequest(message: MessageExtBrokerInner, appended: AppendMessageResult): MaybePromise<PutMessageStatus> {
-    const { faults } = this.#deps
-    if (!faults.empty && isWaitStoreMsgOK(message)) {
-      const struck = faults.strike('replicate', message)
-      if (struck !== undefined) return this.#replicateUnderFault(struck, message, appended)
-    }
-    return this.#replicate(message, appended)
-  }
-
-  #flush(message: MessageExtBrokerInner, appended: AppendMessageResult): MaybePromise<PutMessageStatus> {
-    const { config, flush } = this.#deps
-    const nextOffset = appended.wroteOffset + appended.wroteBytes
-    if (config.flushDiskType === 'SYNC_FLUSH') {
-      if (isWaitStoreMsgOK(message)) return flush.groupCommit(nextOffset)
-      flush.wake(nextOffset)
-    } else flush.wakeLater()
-    return 'PUT_OK'
-  }
-
-  #replicate(message: MessageExtBrokerInner, appended: AppendMessageResult): MaybePromise<PutMessageStatus> {
-    const { config, replica, logger } = this.#deps
-    if (config.brokerRole !== 'SYNC_MASTER' || !isWaitStoreMsgOK(message)) return 'PUT_OK'
-    if (replica === undefined) return 'SLAVE_NOT_AVAILABLE'
-    const failed = (error: unknown): PutMessageStatus => {
-      logger.error(`replication failed: ${logText(error)}`)
-      return 'FLUSH_SLAVE_TIMEOUT'
-    }
-    try {
-      const status = replica.submitReplicaRequest(appended.wroteOffset + appended.wroteBytes, true)
-      return typeof status === 'string' ? status : status.catch(failed)
-    } catch (error) {
-      return failed(error)
-    }
+    const answer = durability.handle(message, result)
+    records.forEach((record, i) => {
+      const properties = decodeProperties(record.propertiesString)
+      const queueOffset = counted ? firstQueueOffset + i : 0
+      reput.appended(topic, message, properties, offsets[i]!, record.size, queueOffset, result.storeTimestamp)
+    })
+    return answer
   }
 
   async #putUnderFault(struck: StruckFault, message: MessageExtBrokerInner): Promise<PutMessageResult> {
@@ -247,40 +184,7 @@ export class CommitLog {
     this.#beginTimeInLock ??= clock.monotonic()
     await Promise.race([faults.over(struck), this.#closing.promise])
     this.#beginTimeInLock = undefined
-    return this.#put(message)
-  }
-
-  async #flushUnderFault(
-    struck: StruckFault,
-    message: MessageExtBrokerInner,
-    appended: AppendMessageResult
-  ): Promise<PutMessageStatus> {
-    const { faults, config, flush, reput } = this.#deps
-    const { action } = struck
-    if (action.kind === 'fail') {
-      if (action.status === undefined) flush.fail(new Error(action.message ?? 'the flush failed (fault)'))
-      return faultStatus(struck, 'UNKNOWN_ERROR')
-    }
-    const { wroteOffset } = appended
-    this.#unflushed.add(wroteOffset)
-    // The answer may time out long before the bytes are let go; until then nobody sees them.
-    void faults.over(struck).then(() => {
-      this.#unflushed.delete(wroteOffset)
-      reput.run()
-    })
-    if (!(await faults.overWithin(struck, config.syncFlushTimeout, this.#closing.promise))) return 'FLUSH_DISK_TIMEOUT'
-    return this.#flush(message, appended)
-  }
-
-  async #replicateUnderFault(
-    struck: StruckFault,
-    message: MessageExtBrokerInner,
-    appended: AppendMessageResult
-  ): Promise<PutMessageStatus> {
-    const { faults, config } = this.#deps
-    if (struck.action.kind === 'fail') return faultStatus(struck, 'FLUSH_SLAVE_TIMEOUT')
-    if (!(await faults.overWithin(struck, config.slaveTimeout, this.#closing.promise))) return 'FLUSH_SLAVE_TIMEOUT'
-    return this.#replicate(message, appended)
+    return this.#closed ? { status: 'SERVICE_NOT_AVAILABLE', remark: 'the message store has been shut down' } : this.#put(message)
   }
 
   /** What all records of a message share. */
@@ -324,31 +228,10 @@ export class CommitLog {
   }
 }
 
-/** Whether the sender wants to wait; anything but `true` in the property says no. Java's `Message.isWaitStoreMsgOK`. */
-export function isWaitStoreMsgOK(message: MessageExtBrokerInner): boolean {
-  const wait = message.properties.get(MessageConst.WAIT)
-  return wait === undefined || wait === 'true' || wait.toLowerCase() === 'true'
-}
-
 function refused(storage: CommitLogStorage): PutMessageResult {
   return { ...(storage.refusal ?? { status: 'UNKNOWN_ERROR' }) }
 }
 
 function tooLarge(what: string, length: number, limit: number): PutRefusal {
   return { status: 'MESSAGE_ILLEGAL', remark: `the ${what} has ${length} bytes, at most ${limit} are allowed (maxMessageSize)` }
-}
-
-function answer(
-  appendResult: AppendMessageResult,
-  flush: MaybePromise<PutMessageStatus>,
-  replica: MaybePromise<PutMessageStatus>
-): MaybePromise<PutMessageResult> {
-  if (typeof flush === 'string' && typeof replica === 'string') return { status: combined(flush, replica), appendResult }
-  return Promise.all([flush, replica]).then(([flushed, replicated]) => ({ status: combined(flushed, replicated), appendResult }))
-}
-
-/** The replica's outcome goes before a late flush, but nothing hides that a flush failed. */
-function combined(flush: PutMessageStatus, replica: PutMessageStatus): PutMessageStatus {
-  if (flush !== 'PUT_OK' && flush !== 'FLUSH_DISK_TIMEOUT') return flush
-  return replica === 'PUT_OK' ? flush : replica
 }

@@ -8,6 +8,7 @@ import { decodeProperties } from '../protocol/properties.ts'
 import { RETRY_PREFIX } from '../protocol/topics.ts'
 import { CommitLog } from './commit-log.ts'
 import { ConsumeQueueStore } from './consume-queue-store.ts'
+import { DiskFlushAndHA } from './disk-flush-and-ha.ts'
 import { FlushService } from './flush-service.ts'
 import { MAX_PULL_MSG_SIZE, readQueue } from './get-message.ts'
 import { IndexService } from './index-service.ts'
@@ -71,6 +72,7 @@ export class DefaultMessageStore {
   readonly #index: IndexService
   readonly #flush: FlushService
   readonly #reput: ReputService
+  readonly #durability: DiskFlushAndHA
   readonly #commitLog: CommitLog
   #shutdown = true
   #readOnly: string | undefined
@@ -107,19 +109,27 @@ export class DefaultMessageStore {
       index: this.#index,
       config: this.config,
       logger: deps.logger,
-      confirmOffset: () => this.#commitLog.confirmOffset
+      confirmOffset: () => this.#durability.confirmOffset
+    })
+    const faults = new StoreFaults(deps.faults ?? new FaultTable(), deps.clock, deps.brokerName)
+    this.#durability = new DiskFlushAndHA({
+      storage: this.#storage,
+      config: this.config,
+      logger: deps.logger,
+      faults,
+      flush: this.#flush,
+      reput: this.#reput,
+      replica: deps.replicaService
     })
     this.#commitLog = new CommitLog({
       storage: this.#storage,
       config: this.config,
       clock: deps.clock,
-      logger: deps.logger,
-      faults: new StoreFaults(deps.faults ?? new FaultTable(), deps.clock, deps.brokerName),
+      faults,
       queues: this.#queues,
       stats: this.stats,
-      flush: this.#flush,
       reput: this.#reput,
-      replica: deps.replicaService
+      durability: this.#durability
     })
   }
 
@@ -133,6 +143,7 @@ export class DefaultMessageStore {
     if (this.#shutdown) return
     this.#shutdown = true
     this.#commitLog.shutdown()
+    this.#durability.shutdown()
     await this.#flush.shutdown()
     await this.#storage.close()
   }

@@ -56,10 +56,11 @@ export class ReputService {
     return () => void this.#listeners.delete(listener)
   }
 
-  /** A single record was appended at the end of the log. */
+  /** A record was appended: shows it without reading it back, when nothing before it still waits. */
   appended(
     topic: TopicQueues,
     message: MessageExtBrokerInner,
+    properties: Properties,
     physicalOffset: number,
     size: number,
     queueOffset: number,
@@ -71,16 +72,17 @@ export class ReputService {
       return
     }
     this.#reputFromOffset = end
+    const { queueId, sysFlag, preparedTransactionOffset } = message
     this.#dispatch(
       topic,
-      message.queueId,
+      queueId,
       physicalOffset,
       size,
       queueOffset,
       storeTimestamp,
-      message.sysFlag,
-      message.preparedTransactionOffset,
-      message.properties
+      sysFlag,
+      preparedTransactionOffset,
+      properties
     )
   }
 
