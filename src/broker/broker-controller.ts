@@ -25,6 +25,7 @@ import { ProducerManager } from './client/producer-manager.ts'
 import { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
 import { registerHandlers } from './handlers/handlers.ts'
+import { InFlightRequests } from './in-flight-requests.ts'
 import { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import { NameServerRegistration } from './name-server-registration.ts'
 import { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
@@ -80,6 +81,7 @@ export class BrokerController implements BrokerServices {
   readonly #server: RemotingServer
   readonly #client: RemotingClient
   readonly #registration: NameServerRegistration
+  readonly #inFlight = new InFlightRequests()
   #storeHost: HostAddress | undefined
   #scanTimer: Timer | undefined
   #state: State = 'CREATED'
@@ -115,7 +117,7 @@ export class BrokerController implements BrokerServices {
     this.pullRequestHoldService = new PullRequestHoldService(clock)
     this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName)
     const dispatcher = new RequestDispatcher({ logger, faults, describe: (request) => describe(request, config.brokerName) })
-    registerHandlers(dispatcher, this)
+    registerHandlers(dispatcher, this, this.#inFlight)
     this.#server = new RemotingServer({
       network,
       clock,
@@ -212,8 +214,9 @@ export class BrokerController implements BrokerServices {
     this.#scanTimer?.cancel()
     await this.#registration.stop()
     this.pullRequestHoldService.shutdown()
-    // Answers every put that waits for a flush or a slave; those answers still leave, then the connections are closed.
+    // Settles every put that waits for a flush or a slave; their answers still leave, then the connections are closed.
     await this.store.shutdown()
+    await this.#inFlight.idle()
     await Promise.all([...this.#server.connections].map((connection) => connection.handedOver()))
     await this.#server.close()
     await this.#client.close()

@@ -5,8 +5,8 @@ import { decodeMessages } from '../../src/protocol/message-codec.ts'
 import { frameToBuffer } from '../../src/protocol/outgoing-frame.ts'
 import { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import { type Probe, probes as recordedProbes } from '../golden/load.ts'
+import type { BrokerPeer } from '../support/broker-peer.ts'
 import { BrokerRig } from '../support/broker-rig.ts'
-import type { ScriptedPeer } from '../support/scripted-peers.ts'
 import { nextTurn } from '../support/turns.ts'
 
 type Answer = RemotingCommand | 'closed' | 'silent'
@@ -89,7 +89,7 @@ const noAuto = probes.filter(inNoAuto)
 class Recording {
   readonly rig: BrokerRig
   readonly #physical = new Map<string, string>()
-  readonly #clients = new Map<string, ScriptedPeer>()
+  readonly #clients = new Map<string, BrokerPeer>()
   /** Recorded records, by what identifies them. */
   readonly records: Map<string, string[]>
 
@@ -187,7 +187,7 @@ class Recording {
 
   woken: string[] | undefined
 
-  async #silence(peer: ScriptedPeer, request: RemotingCommand | undefined): Promise<Answer> {
+  async #silence(peer: BrokerPeer, request: RemotingCommand | undefined): Promise<Answer> {
     if (request === undefined) {
       const other = await this.rig.connect()
       await this.rig.ask(other, this.rig.request(9999))
@@ -199,7 +199,7 @@ class Recording {
     return answer.opaque === marker.opaque ? 'silent' : answer
   }
 
-  async peerOf(client: string): Promise<ScriptedPeer> {
+  async peerOf(client: string): Promise<BrokerPeer> {
     let peer = this.#clients.get(client)
     if (peer === undefined) {
       peer = await this.rig.connect()

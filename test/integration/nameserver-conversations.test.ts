@@ -7,7 +7,7 @@ import { decodeTopicRoute, type QueueData } from '../../src/protocol/topic-route
 import { MemoryNetwork } from '../../src/transport/memory-network.ts'
 import { type Conversation, conversations, type RecordedFrame } from '../golden/load.ts'
 import { registerBrokerRequest, topicConfig } from '../support/registration.ts'
-import { ScriptedPeer } from '../support/scripted-server.ts'
+import { ScriptedPeer } from '../support/scripted-peers.ts'
 
 /**
  * What real clients asked the recorded 5.3.3 name server, asked of ours. The only difference allowed: a binary request is answered in

@@ -6,7 +6,7 @@ import { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import { MemoryNetwork } from '../../src/transport/memory-network.ts'
 import { type Probe, probes as recordedProbes } from '../golden/load.ts'
 import { registerBrokerRequest, type TestBroker } from '../support/registration.ts'
-import { ScriptedPeer } from '../support/scripted-server.ts'
+import { ScriptedPeer } from '../support/scripted-peers.ts'
 
 /** Where we answer otherwise than the recorded 5.3.3 name server, field by field, and why. */
 const BINARY = 'a binary request is answered in binary: who asks in one form reads that form'

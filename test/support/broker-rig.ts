@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { BrokerController, type BrokerControllerOptions } from '../../src/broker/broker-controller.ts'
 import { FaultTable } from '../../src/internal/fault-table.ts'
 import { HeldClock } from '../../src/internal/held-clock.ts'
@@ -7,7 +6,7 @@ import type { MessageExt } from '../../src/protocol/message.ts'
 import { decodeMessages } from '../../src/protocol/message-codec.ts'
 import { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import { MemoryNetwork } from '../../src/transport/memory-network.ts'
-import { ScriptedPeer } from './scripted-peers.ts'
+import { BrokerPeer } from './broker-peer.ts'
 
 export interface SendFields {
   topic?: string
@@ -27,7 +26,7 @@ export class BrokerRig {
   readonly clock = new HeldClock()
   readonly faults = new FaultTable()
   readonly nameServer = new NameServer({ network: this.network, clock: this.clock })
-  readonly peers: ScriptedPeer[] = []
+  readonly peers: BrokerPeer[] = []
   broker!: BrokerController
   #opaque = 100_000
 
@@ -51,8 +50,8 @@ export class BrokerRig {
     })
   }
 
-  async connect(broker = this.broker): Promise<ScriptedPeer> {
-    const peer = new ScriptedPeer((await this.network.connect(broker.host, broker.port, {})) as unknown as Socket)
+  async connect(broker = this.broker): Promise<BrokerPeer> {
+    const peer = new BrokerPeer(await this.network.connect(broker.host, broker.port, {}))
     this.peers.push(peer)
     return peer
   }
@@ -92,7 +91,7 @@ export class BrokerRig {
   }
 
   /** The answer to `request`; frames that answer other requests are left out. */
-  async ask(peer: ScriptedPeer, request: RemotingCommand): Promise<RemotingCommand> {
+  async ask(peer: BrokerPeer, request: RemotingCommand): Promise<RemotingCommand> {
     peer.send(request)
     for (;;) {
       const answer = await peer.next()

@@ -1,6 +1,8 @@
+import { isPromise } from '../../internal/async.ts'
 import { RequestCode } from '../../protocol/codes.ts'
 import type { RequestDispatcher, RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import type { InFlightRequests } from '../in-flight-requests.ts'
 import { sendMessage } from './10-send-message.ts'
 import { pullMessage } from './11-pull-message.ts'
 import { queryMessage } from './12-query-message.ts'
@@ -66,9 +68,15 @@ const FACTORIES: ReadonlyArray<readonly [codes: readonly number[], factory: Hand
   [[RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG], getSubscriptionGroupConfig]
 ]
 
-export function registerHandlers(dispatcher: RequestDispatcher, broker: BrokerServices): void {
+/** @param inFlight is told of every request whose answer comes later. */
+export function registerHandlers(dispatcher: RequestDispatcher, broker: BrokerServices, inFlight: InFlightRequests): void {
   for (const [codes, factory] of FACTORIES) {
     const handler = factory(broker)
-    for (const code of codes) dispatcher.register(code, handler)
+    const tracked: RequestHandler = (request, connection) => {
+      const answer = handler(request, connection)
+      if (isPromise(answer)) inFlight.add(answer)
+      return answer
+    }
+    for (const code of codes) dispatcher.register(code, tracked)
   }
 }
