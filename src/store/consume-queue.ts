@@ -105,18 +105,14 @@ export class ConsumeQueue {
 
   #chunkFor(queueOffset: number): Float64Array {
     const index = Math.floor(queueOffset / CHUNK_UNITS) - this.#firstChunk
-    const needed = ((queueOffset % CHUNK_UNITS) + 1) * STRIDE
-    let chunk = this.#chunks[index]
-    if (chunk === undefined) {
-      const units = this.#firstChunk + index === 0 ? FIRST_UNITS : CHUNK_UNITS
-      chunk = new Float64Array(units * STRIDE)
-      this.#chunks[index] = chunk
-    } else if (chunk.length < needed) {
-      const larger = new Float64Array(Math.min(chunk.length * 2, CHUNK_UNITS * STRIDE))
-      larger.set(chunk)
-      chunk = larger
-      this.#chunks[index] = larger
-    }
-    return chunk
+    const needed = (queueOffset % CHUNK_UNITS) + 1
+    const chunk = this.#chunks[index]
+    if (chunk !== undefined && chunk.length >= needed * STRIDE) return chunk
+    let units = this.#firstChunk + index === 0 ? FIRST_UNITS : CHUNK_UNITS
+    while (units < needed) units *= 2
+    const larger = new Float64Array(units * STRIDE)
+    if (chunk !== undefined) larger.set(chunk)
+    this.#chunks[index] = larger
+    return larger
   }
 }

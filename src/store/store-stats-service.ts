@@ -144,7 +144,7 @@ export class StoreStatsService {
     const before = this.#samples[after - 1]
     const first = this.#samples[after]
     // Under steady load the sample before the span is the exact one; after a pause nothing had happened since the one within it.
-    if (before !== undefined && (first === undefined || first.at - before.at < 2000)) {
+    if (before !== undefined && (first === undefined || (first.at > cutoff && first.at - before.at < 2000))) {
       return ((current - of(before)) * 1000) / (now - before.at)
     }
     return first === undefined ? 0 : (current - of(first)) / seconds

@@ -58,7 +58,6 @@ export async function startStore(
 
 /** Adds a fault; it strikes once unless `times` says otherwise. */
 export function addFault(faults: FaultTable, when: FaultMatch, action: FaultAction, times = 1): FaultHandle {
-  // biome-ignore lint/suspicious/noThenProperty: the table's own name for what a fault does
   return faults.add({ when, then: action, times })
 }
 
