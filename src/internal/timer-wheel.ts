@@ -74,9 +74,11 @@ export class TimerWheel {
     return this.#size
   }
 
-  /** Starts the deadline `millis` from now; an entry that waits already is moved. `now` saves a clock read where it is known. */
+  /** Starts the deadline `millis` from now; an entry that waits already is moved, and
+   * Infinity never comes. `now` saves a clock read where it is known. */
   add(entry: WheelEntry, millis: number, now: number = this.#clock.monotonic()): void {
     if (entry.wheelDeadline >= 0) this.remove(entry)
+    if (millis === Number.POSITIVE_INFINITY) return
     const deadline = now + Math.max(millis, 0)
     entry.wheelDeadline = deadline
     const slot = this.#slots[Math.floor(deadline / this.#tickMillis) & this.#mask]

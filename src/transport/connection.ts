@@ -67,6 +67,8 @@ export class Connection {
   #paused = false
   #silentTimeouts = 0
   #frames = 0
+  /** Reads so far; a request remembers how many there were when it left. */
+  #reads = 0
 
   /** @param remoteAddr the address as it was dialled. @default the peer's address */
   constructor(socket: NetworkSocket, owner: ConnectionOwner, remoteAddr?: string) {
@@ -84,8 +86,12 @@ export class Connection {
       (error) => this.#onSocketError(error)
     )
     this.#reader = new FrameReader(owner.limits, (bytes, start, end) => this.#onFrame(bytes, start, end))
-    this.#watch = new ConnectionWatch(owner.wheel, owner.watch, this.#state, owner.clock.monotonic, (verdict) =>
-      this.#onVerdict(verdict)
+    this.#watch = new ConnectionWatch(
+      owner.wheel,
+      owner.watch,
+      this.#state,
+      () => owner.clock.monotonic(),
+      (verdict) => this.#onVerdict(verdict)
     )
     this.#watch.start(now)
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
@@ -177,7 +183,17 @@ export class Connection {
       return undefined
     }
     const now = owner.clock.monotonic()
-    const pending = new PendingRequest(this.#pendingOwner, request, timeoutMillis, callback, now, start, writer.position, final)
+    const pending = new PendingRequest(
+      this.#pendingOwner,
+      request,
+      timeoutMillis,
+      callback,
+      now,
+      start,
+      writer.position,
+      this.#reads,
+      final
+    )
     if (this.#inFlight.size === 0) {
       this.#state.pendingSince = now
       this.#watch.pendingBegan(now)
@@ -252,6 +268,7 @@ export class Connection {
     const state = this.#state
     const now = this.#owner.clock.monotonic()
     state.lastRead = now
+    this.#reads++
     this.#silentTimeouts = 0
     const frames = this.#frames
     try {
@@ -307,7 +324,7 @@ export class Connection {
     const left = !this.#writer.retract(pending.start, pending.end)
     const text = `wait response on the channel <${this.remoteAddr}> timeout, ${pending.timeoutMillis}(ms)`
     this.#call(pending, new RemotingTimeoutException(text, { code: 'TIMEOUT', retryable: true, maybeStored: left }), undefined)
-    if (this.#state.lastRead < pending.sentAt && ++this.#silentTimeouts >= 2) this.#dead()
+    if (this.#reads === pending.readsBefore && ++this.#silentTimeouts >= 2) this.#dead()
     this.#settled()
   }
 

@@ -29,6 +29,8 @@ export class PendingRequest extends WheelEntry {
   /** Stream positions of the frame. */
   declare readonly start: number
   declare readonly end: number
+  /** Reads from the peer before it was sent. */
+  declare readonly readsBefore: number
   /** Whether a GO_AWAY answer goes to the caller instead of being resent. */
   declare readonly final: boolean
   declare readonly owner: PendingOwner
@@ -41,6 +43,7 @@ export class PendingRequest extends WheelEntry {
     sentAt: number,
     start: number,
     end: number,
+    readsBefore: number,
     final: boolean
   ) {
     super()
@@ -51,6 +54,7 @@ export class PendingRequest extends WheelEntry {
     this.sentAt = sentAt
     this.start = start
     this.end = end
+    this.readsBefore = readsBefore
     this.final = final
     this.owner = owner
   }

@@ -31,7 +31,7 @@ class SlowSocket extends Duplex {
   }
 
   /** The oldest write is done. */
-  async take(error?: Error): Promise<void> {
+  async done(error?: Error): Promise<void> {
     this.taken = Buffer.concat([this.taken, ...(this.writes.shift() ?? [])])
     const callback = this.#callback
     this.#callback = undefined
@@ -78,8 +78,8 @@ test('all frames of one turn leave with one write, those that come meanwhile wit
   await nextTurn()
   expect(socket.writes).toHaveLength(1)
   expect(out.bytesQueued).toBe(frameToBuffer(frame(1)).length * 5)
-  await socket.take()
-  await socket.take()
+  await socket.done()
+  await socket.done()
   expect(socket.taken.toString('hex')).toBe(bytesOf(...[1, 2, 3, 4, 5].map((n) => frame(n))))
   expect(out.bytesQueued).toBe(0)
 })
@@ -93,7 +93,7 @@ test('a large body goes as its own piece of the same write, uncopied and in orde
   await nextTurn()
   expect(socket.writes).toHaveLength(1)
   expect(socket.writes[0]?.some((piece) => piece.buffer === large.body?.buffer)).toBe(true)
-  await socket.take()
+  await socket.done()
   expect(socket.taken.toString('hex')).toBe(bytesOf(frame(1), large, frame(3)))
 })
 
@@ -107,14 +107,14 @@ test('net-N18 memory is used again only after the socket has called back for it'
   const other = writer()
   for (let n = 100; n < 140; n++) other.out.append(frame(n, 20_000))
   await nextTurn()
-  await other.socket.take()
+  await other.socket.done()
   for (let n = 40; n < 60; n++) {
     sent.push(frame(n, 20_000))
     out.append(sent[n] as RemotingCommand)
   }
   await nextTurn()
-  await socket.take()
-  await socket.take()
+  await socket.done()
+  await socket.done()
   expect(socket.taken.equals(Buffer.concat(sent.map(frameToBuffer)))).toBe(true)
 })
 
@@ -132,11 +132,11 @@ test('net-N18 random sizes, turns and write completions never mix bytes up', asy
     pairs[which]?.out.append(one)
     expected[which]?.push(frameToBuffer(one))
     if (random(4) === 0) await nextTurn()
-    if (random(3) === 0) await pairs[random(3)]?.socket.take()
+    if (random(3) === 0) await pairs[random(3)]?.socket.done()
   }
   for (const [i, { socket, out }] of pairs.entries()) {
     await nextTurn()
-    while (out.bytesQueued > 0) await socket.take()
+    while (out.bytesQueued > 0) await socket.done()
     expect(socket.taken.equals(Buffer.concat(expected[i] ?? [])), `socket ${i}, seed ${process.env.TEST_SEED}`).toBe(true)
   }
 })
@@ -158,13 +158,13 @@ test('bytes that have not been handed over can be taken back, others not', async
   expect(out.retract(positions[0] as number, positions[1] as number)).toBe(false)
   expect(out.retract(positions[2] as number, positions[3] as number)).toBe(true)
   expect(out.retract(positions[4] as number, positions[5] as number)).toBe(true)
-  await socket.take()
-  await socket.take()
+  await socket.done()
+  await socket.done()
   expect(socket.taken.toString('hex')).toBe(bytesOf(frame(1), frame(2), frame(4)))
   expect(out.bytesQueued).toBe(0)
   out.append(frame(6))
   await nextTurn()
-  await socket.take()
+  await socket.done()
   expect(socket.taken.toString('hex')).toBe(bytesOf(frame(1), frame(2), frame(4), frame(6)))
 })
 
@@ -178,7 +178,7 @@ test('handedOver settles when the socket took what was appended before, and reje
   })
   await nextTurn(3)
   expect(first).toBe(false)
-  await socket.take()
+  await socket.done()
   await one
   out.append(frame(2))
   const two = out.handedOver()
@@ -196,7 +196,7 @@ test('a frame that cannot be encoded leaves no byte behind', async () => {
   expect(() => out.append(bad)).toThrow('no header')
   out.append(frame(2))
   await nextTurn()
-  await socket.take()
+  await socket.done()
   expect(socket.taken.toString('hex')).toBe(bytesOf(frame(1), frame(2)))
 })
 
@@ -204,6 +204,6 @@ test('a failed write is reported once and frees what was under way', async () =>
   const { socket, out, errors } = writer()
   out.append(frame(1))
   await nextTurn()
-  await socket.take(new Error('EPIPE'))
+  await socket.done(new Error('EPIPE'))
   expect(errors).toHaveLength(1)
 })
