@@ -6,9 +6,14 @@ export const MASTER_ID = 0
 /** Which broker has which addresses, as the routes say; Java's `brokerAddrTable`. */
 export class BrokerTable {
   readonly #brokers = new Map<string, Map<number, string>>()
+  /** Every address since the last {@link clean}, replaced ones too. */
+  readonly #seen = new Set<string>()
 
   update(route: TopicRouteData): void {
-    for (const broker of route.brokerDatas) this.#brokers.set(broker.brokerName, new Map(broker.brokerAddrs))
+    for (const broker of route.brokerDatas) {
+      this.#brokers.set(broker.brokerName, new Map(broker.brokerAddrs))
+      for (const address of broker.brokerAddrs.values()) this.#seen.add(address)
+    }
   }
 
   /** The master's address; undefined when the broker is unknown or has no master. */
@@ -42,15 +47,12 @@ export class BrokerTable {
         for (const address of broker.brokerAddrs.values()) known.add(address)
       }
     }
-    const forgotten: string[] = []
     for (const [name, broker] of this.#brokers) {
-      for (const [id, address] of broker) {
-        if (known.has(address)) continue
-        broker.delete(id)
-        forgotten.push(address)
-      }
+      for (const [id, address] of broker) if (!known.has(address)) broker.delete(id)
       if (broker.size === 0) this.#brokers.delete(name)
     }
+    const forgotten = [...this.#seen].filter((address) => !known.has(address))
+    for (const address of forgotten) this.#seen.delete(address)
     return forgotten
   }
 }

@@ -47,7 +47,10 @@ function checkTransactionState(
   logger: Logger
 ): void {
   try {
-    const group = request.body === undefined ? undefined : decodeMessage(request.body).properties.get(MessageConst.PGROUP)
+    const group =
+      request.body === undefined
+        ? undefined
+        : decodeMessage(request.body, 0, { readBody: false }).properties.get(MessageConst.PGROUP)
     const producer = group === undefined ? undefined : producers.get(group)
     if (producer?.checkTransactionState === undefined) {
       logger.warn(`transaction check for group ${logText(group ?? '(none)')}: no such transaction producer here`)

@@ -25,7 +25,17 @@ function visible(answer: RemotingCommand, type: number): Record<string, unknown>
   const fields = type === 0 && answer.hasExtFields ? { ...answer.extFields } : undefined
   const text = body?.toString()
   // The text matters as it stands: some clients take it apart by hand.
-  return { code, flag, opaque, language, version, remark, fields, text, json: text === undefined ? undefined : parseFastjson(text) }
+  return {
+    code,
+    flag,
+    opaque,
+    language,
+    version,
+    remark,
+    fields,
+    text,
+    json: text === undefined ? undefined : parseFastjson(text)
+  }
 }
 
 class Replay {
@@ -78,7 +88,9 @@ class Replay {
     const topics = [...this.#topics].map(([topicName, data]) => topicConfig({ ...data, topicName }))
     const counter = ++this.#counter
     const filler = [topicConfig({ topicName: 'broker-a' }), topicConfig({ topicName: 'DefaultCluster' })]
-    this.#broker.send(registerBrokerRequest({ brokerAddr: '127.0.0.1:31911', topics: [...filler, ...topics], dataVersion: { counter } }))
+    this.#broker.send(
+      registerBrokerRequest({ brokerAddr: '127.0.0.1:31911', topics: [...filler, ...topics], dataVersion: { counter } })
+    )
     expect((await this.#broker.next()).code).toBe(0)
   }
 }

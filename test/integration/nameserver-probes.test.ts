@@ -16,8 +16,11 @@ const DIFFERENCES: Record<string, { fields: string[]; reason: string }> = {
   'ns-105-binary-zero-length-value': { fields: ['serializeType'], reason: BINARY },
   'ns-318-bad': { fields: ['code', 'remark'], reason: 'nothing on the wire changes the configuration of this process' },
   'ns-318-ok': { fields: ['code', 'remark'], reason: 'nothing on the wire changes the configuration of this process' },
-  '103-missing-fields': { fields: ['remark'], reason: "the remark names the missing field instead of a Java stack frame" },
-  'proxy-v1-ns': { fields: ['answer'], reason: 'the PROXY protocol is not spoken: its bytes are no frame, the connection is closed' }
+  '103-missing-fields': { fields: ['remark'], reason: 'the remark names the missing field instead of a Java stack frame' },
+  'proxy-v1-ns': {
+    fields: ['answer'],
+    reason: 'the PROXY protocol is not spoken: its bytes are no frame, the connection is closed'
+  }
 }
 
 const CLOSED = 'closed'

@@ -103,7 +103,9 @@ describe('name server', () => {
   it('a broker heartbeat keeps a registration alive that otherwise ends after 120 s', async () => {
     await register()
     await clock.advance(115_000)
-    expect((await ask(904, { clusterName: 'DefaultCluster', brokerAddr: '127.0.0.1:10911', brokerName: 'broker-a' })).code).toBe(0)
+    expect((await ask(904, { clusterName: 'DefaultCluster', brokerAddr: '127.0.0.1:10911', brokerName: 'broker-a' })).code).toBe(
+      0
+    )
     await clock.advance(115_000)
     expect(await brokersOf('T')).toEqual(['broker-a'])
     await clock.advance(10_000)
@@ -150,7 +152,9 @@ describe('name server', () => {
   })
 
   it('takes compressed registrations', async () => {
-    expect((await register({ compressed: true, topics: [{ topicName: 'T', perm: 4, writeQueueNums: 3 }, { topicName: 'U' }] })).code).toBe(0)
+    expect(
+      (await register({ compressed: true, topics: [{ topicName: 'T', perm: 4, writeQueueNums: 3 }, { topicName: 'U' }] })).code
+    ).toBe(0)
     const { queueDatas } = decodeTopicRoute((await ask(105, { topic: 'T' })).body)
     expect(queueDatas).toEqual([{ brokerName: 'broker-a', readQueueNums: 8, writeQueueNums: 3, perm: 4, topicSysFlag: 0 }])
   })

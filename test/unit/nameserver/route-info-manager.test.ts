@@ -3,8 +3,8 @@ import { HeldClock } from '../../../src/internal/held-clock.ts'
 import { DEFAULT_NAMESRV_CONFIG, type NamesrvConfig } from '../../../src/nameserver/namesrv-config.ts'
 import { type BrokerRegistration, RouteInfoManager } from '../../../src/nameserver/route-info-manager.ts'
 import type { Connection } from '../../../src/transport/connection.ts'
-import { LinesLogger } from '../../support/remoting.ts'
 import { topicConfig } from '../../support/registration.ts'
+import { LinesLogger } from '../../support/remoting.ts'
 
 function manager(config: Partial<NamesrvConfig> = {}): { routes: RouteInfoManager; clock: HeldClock } {
   const clock = new HeldClock()
@@ -18,7 +18,13 @@ interface Broker extends Partial<BrokerRegistration> {
   stateVersion?: number
 }
 
-function registration({ topics = ['T', 'U'], perm = 6, counter = 1, stateVersion = 0, ...rest }: Broker = {}): BrokerRegistration {
+function registration({
+  topics = ['T', 'U'],
+  perm = 6,
+  counter = 1,
+  stateVersion = 0,
+  ...rest
+}: Broker = {}): BrokerRegistration {
   return {
     clusterName: 'C',
     brokerAddr: '10.0.0.1:10911',
@@ -202,7 +208,9 @@ describe('registration', () => {
 
   it('security-X4 names such as __proto__ are names', () => {
     const { routes } = manager()
-    routes.registerBroker(registration({ brokerName: '__proto__', clusterName: 'constructor', topics: ['__proto__', 'toString'] }))
+    routes.registerBroker(
+      registration({ brokerName: '__proto__', clusterName: 'constructor', topics: ['__proto__', 'toString'] })
+    )
     expect(addresses(routes, 'toString')).toEqual({ ['__proto__']: { 0: '10.0.0.1:10911' } })
     expect(routes.pickupTopicRouteData('hasOwnProperty')).toBeUndefined()
     expect(({} as Record<string, unknown>)['0']).toBeUndefined()
