@@ -56,16 +56,31 @@ const INTEGER = /^[+-]?\d{1,20}$/
 
 /** @param name for the error. */
 export function parseInt32(text: string, name: string): number {
-  const number = INTEGER.test(text) ? Number(text) : Number.NaN
+  let number = plainDigits(text)
+  if (number < 0) number = INTEGER.test(text) ? Number(text) : Number.NaN
   if ((number | 0) !== number) throw badField(name, `is not a 32-bit integer: ${quoted(text)}`)
   return number | 0
 }
 
 /** @param name for the error. */
 export function parseInt64(text: string, name: string): number {
-  const number = INTEGER.test(text) ? Number(text) : Number.NaN
+  let number = plainDigits(text)
+  if (number < 0) number = INTEGER.test(text) ? Number(text) : Number.NaN
   if (!Number.isSafeInteger(number)) throw badField(name, `is not an integer between -(2^53-1) and 2^53-1: ${quoted(text)}`)
   return number + 0
+}
+
+/** The number that 1 to 15 digits mean; -1 for any other text. */
+function plainDigits(text: string): number {
+  const { length } = text
+  if (length === 0 || length > 15) return -1
+  let value = 0
+  for (let i = 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - 0x30
+    if (digit < 0 || digit > 9) return -1
+    value = value * 10 + digit
+  }
+  return value
 }
 
 export function badField(name: string, problem: string): RemotingCommandException {

@@ -1,6 +1,7 @@
 import { RemotingCommandException } from '../internal/errors.ts'
 import type { CommandHeader } from './command-header.ts'
 import type { ExtFields } from './ext-fields.ts'
+import { scanJsonHeader } from './header-json-scan.ts'
 import { languageName, languageOrdinal } from './language-code.ts'
 
 /**
@@ -8,6 +9,7 @@ import { languageName, languageOrdinal } from './language-code.ts'
  * Values of extFields are text on the wire; some clients send numbers and booleans, which are read as their text.
  */
 export function decodeJsonHeader(command: CommandHeader, bytes: Buffer, start: number, end: number): void {
+  if (scanJsonHeader(command, bytes, start, end)) return
   let header: Record<string, unknown>
   try {
     header = JSON.parse(bytes.toString('utf8', start, end))

@@ -1,6 +1,6 @@
 import { RemotingCommandException } from '../internal/errors.ts'
 import type { CommandHeader } from './command-header.ts'
-import type { ExtFields } from './ext-fields.ts'
+import { type ExtFields, emptyExtFields } from './ext-fields.ts'
 
 /**
  * ```
@@ -29,23 +29,52 @@ export function decodeRocketMQHeader(command: CommandHeader, bytes: Buffer, star
   if (extLength > 0) command.rawExtFields = bytes.subarray(at, at + extLength)
 }
 
+/** Names of the map before, in their order: requests and answers of one kind repeat them. */
+const guesses: Array<{ name: string; bytes: Uint8Array }> = []
+/** Most names that are remembered, and the longest. */
+const MOST_GUESSES = 32
+const LONGEST_GUESS = 64
+
 export function decodeRocketMQExtFields(raw: Buffer): ExtFields {
-  const fields: ExtFields = Object.create(null)
+  const fields = emptyExtFields()
+  const size = raw.length
+  // One character a byte: slices of it cost next to nothing, and are right wherever the bytes are ASCII.
+  const text = raw.toString('latin1')
   let at = 0
-  while (at < raw.length) {
-    if (raw.length - at < 2) throw bad('a key length passes the end of extFields')
+  for (let i = 0; at < size; i++) {
+    if (size - at < 2) throw bad('a key length passes the end of extFields')
     const keyLength = raw.readInt16BE(at)
     at += 2
-    if (keyLength < 0 || keyLength > raw.length - at - 4) throw bad(`key length ${keyLength} passes the end of extFields`)
-    const key = raw.toString('utf8', at, at + keyLength)
+    if (keyLength < 0 || keyLength > size - at - 4) throw bad(`key length ${keyLength} passes the end of extFields`)
+    const key = readName(raw, at, keyLength, i)
     at += keyLength
     const valueLength = raw.readInt32BE(at)
     at += 4
-    if (valueLength < 0 || valueLength > raw.length - at) throw bad(`value length ${valueLength} passes the end of extFields`)
-    if (keyLength > 0 && valueLength > 0) fields[key] = raw.toString('utf8', at, at + valueLength)
-    at += valueLength
+    if (valueLength < 0 || valueLength > size - at) throw bad(`value length ${valueLength} passes the end of extFields`)
+    const end = at + valueLength
+    if (keyLength > 0 && valueLength > 0)
+      fields[key] = isAscii(raw, at, end) ? text.slice(at, end) : raw.toString('utf8', at, end)
+    at = end
   }
   return fields
+}
+
+function readName(raw: Buffer, at: number, length: number, place: number): string {
+  const guess = guesses[place]
+  if (guess !== undefined && guess.bytes.length === length) {
+    let i = 0
+    while (i < length && raw[at + i] === guess.bytes[i]) i++
+    if (i === length) return guess.name
+  }
+  const name = raw.toString('utf8', at, at + length)
+  if (place < MOST_GUESSES && length <= LONGEST_GUESS)
+    guesses[place] = { name, bytes: Uint8Array.from(raw.subarray(at, at + length)) }
+  return name
+}
+
+function isAscii(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if ((bytes[at] as number) > 0x7f) return false
+  return true
 }
 
 function bad(message: string): RemotingCommandException {

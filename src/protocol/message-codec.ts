@@ -1,8 +1,8 @@
 import { RemotingCommandException } from '../internal/errors.ts'
+import { readInt64, writeInt32, writeInt64 } from './big-endian.ts'
 import { type Compressors, compressionTypeOf, decompressBody } from './compression.ts'
 import { crc32 } from './crc32.ts'
 import { decodeHostAddress, type HostAddress } from './host-address.ts'
-import { readInt64, writeInt64 } from './int64.ts'
 import type { MessageExt } from './message.ts'
 import { MessageConst } from './message-const.ts'
 import { createOffsetMsgId } from './message-id.ts'
@@ -184,29 +184,29 @@ export function writeStoredMessage(target: Buffer, at: number, fields: StoredMes
   let sysFlag = fields.sysFlag & ~(SysFlag.BORNHOST_V6 | SysFlag.STOREHOST_V6)
   if (bornV6) sysFlag |= SysFlag.BORNHOST_V6
   if (storeV6) sysFlag |= SysFlag.STOREHOST_V6
-  target.writeInt32BE(fields.bodyCRC ?? (body.length === 0 ? 0 : crc32(body)), at + 8)
-  target.writeInt32BE(fields.queueId, at + QUEUE_ID_AT)
-  target.writeInt32BE(fields.flag, at + 16)
+  writeInt32(target, at + 8, fields.bodyCRC ?? (body.length === 0 ? 0 : crc32(body)))
+  writeInt32(target, at + QUEUE_ID_AT, fields.queueId)
+  writeInt32(target, at + 16, fields.flag)
   writeInt64(target, at + QUEUE_OFFSET_AT, fields.queueOffset)
   writeInt64(target, at + PHYSICAL_OFFSET_AT, fields.physicalOffset)
-  target.writeInt32BE(sysFlag, at + SYS_FLAG_AT)
+  writeInt32(target, at + SYS_FLAG_AT, sysFlag)
   writeInt64(target, at + BORN_TIMESTAMP_AT, fields.bornTimestamp)
   let next = writeHost(target, at + BORN_HOST_AT, bornHost)
   next = writeInt64(target, next, fields.storeTimestamp)
   next = writeHost(target, next, storeHost)
-  next = target.writeInt32BE(fields.reconsumeTimes, next)
+  next = writeInt32(target, next, fields.reconsumeTimes)
   next = writeInt64(target, next, fields.preparedTransactionOffset)
-  next = target.writeInt32BE(body.length, next)
+  next = writeInt32(target, next, body.length)
   target.set(body, next)
   next += body.length
   const topicLength = writeUtf8(target, next + 1, fields.topic)
   if (topicLength <= MAX_V1_TOPIC) {
-    target.writeInt32BE(MESSAGE_MAGIC_V1, at + MAGIC_AT)
+    writeInt32(target, at + MAGIC_AT, MESSAGE_MAGIC_V1)
     target[next] = topicLength
     next += 1 + topicLength
   } else {
     if (topicLength > MAX_V2_TOPIC) throw illegal('topic', topicLength, MAX_V2_TOPIC)
-    target.writeInt32BE(MESSAGE_MAGIC_V2, at + MAGIC_AT)
+    writeInt32(target, at + MAGIC_AT, MESSAGE_MAGIC_V2)
     target.copyWithin(next + 2, next + 1, next + 1 + topicLength)
     target.writeInt16BE(topicLength, next)
     next += 2 + topicLength
@@ -215,14 +215,14 @@ export function writeStoredMessage(target: Buffer, at: number, fields: StoredMes
   if (propertiesLength > MAX_PROPERTIES_LENGTH) throw illegal('properties', propertiesLength, MAX_PROPERTIES_LENGTH)
   target.writeInt16BE(propertiesLength, next)
   next += 2 + propertiesLength
-  target.writeInt32BE(next - at, at)
+  writeInt32(target, at, next - at)
   return next
 }
 
 function writeHost(target: Buffer, at: number, host: HostAddress): number {
   const { bytes } = host
   for (let i = 0; i < bytes.length; i++) target[at + i] = bytes[i] as number
-  return target.writeInt32BE(host.port, at + bytes.length)
+  return writeInt32(target, at + bytes.length, host.port)
 }
 
 function bad(message: string): RemotingCommandException {

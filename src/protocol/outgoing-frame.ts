@@ -1,3 +1,5 @@
+import { writeInt32 } from './big-endian.ts'
+
 /**
  * Something a connection can put on the wire. The connection reserves `8 + headerBound` bytes in its outgoing buffer, lets the frame
  * write its header there, fills in the two length words, and copies the body behind it (a large body goes as its own chunk).
@@ -30,7 +32,7 @@ export function frameToBuffer(frame: OutgoingFrame): Buffer {
 export function writeFrameHead(frame: OutgoingFrame, target: Buffer, offset: number): number {
   const end = frame.writeHeader(target, offset + 8)
   const headerLength = end - offset - 8
-  target.writeInt32BE(4 + headerLength + (frame.body?.length ?? 0), offset)
-  target.writeInt32BE((frame.serializeType << 24) | headerLength, offset + 4)
+  writeInt32(target, offset, 4 + headerLength + (frame.body?.length ?? 0))
+  writeInt32(target, offset + 4, (frame.serializeType << 24) | headerLength)
   return end
 }

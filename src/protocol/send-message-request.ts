@@ -1,3 +1,4 @@
+import { writeInt32 } from './big-endian.ts'
 import { RequestCode } from './codes.ts'
 import { emptyExtFields } from './ext-fields.ts'
 import { quoteJson } from './json-text.ts'
@@ -29,10 +30,10 @@ interface Prepared {
   defaultTopicQueueNums: number
   brokerName: string | undefined
   /** JSON from the start to where the queue id follows. */
-  jsonHead: string
+  jsonHead: Buffer
   /** JSON between flag and opaque, and behind opaque. */
-  jsonLanguage: string
-  jsonTail: string
+  jsonLanguage: Buffer
+  jsonVersion: Buffer
   /** The binary header up to and including the entries that stay the same; opaque, flag and the map's length are filled in. */
   binaryHead: Buffer
 }
@@ -76,17 +77,25 @@ export class SendMessageRequest implements OutgoingFrame {
     const { header } = this
     const head = this.#prepare()
     if (this.serializeType !== SerializeType.JSON) return this.#writeBinary(head, target, offset)
-    const most = header.maxReconsumeTimes === undefined ? '' : `","l":"${header.maxReconsumeTimes}`
-    const properties = header.properties === '' ? '""' : JSON.stringify(header.properties)
-    const text = `${head.jsonHead}${header.queueId}","f":"${header.sysFlag}","g":"${timeText(header.bornTimestamp)}","h":"${header.flag}","i":${properties},"j":"${header.reconsumeTimes}","k":"${header.unitMode}${most}","m":"${header.batch}"},"flag":${this.flag}${head.jsonLanguage}${this.opaque}${head.jsonTail}`
-    return offset + target.write(text, offset)
+    target.set(head.jsonHead, offset)
+    let at = writeDigits(target, offset + head.jsonHead.length, header.queueId)
+    const middle = middlePart(header)
+    target.set(middle, at)
+    at = writeJsonText(target, at + middle.length, header.properties)
+    const tail = tailPart(header, this.flag)
+    target.set(tail, at)
+    at += tail.length
+    target.set(head.jsonLanguage, at)
+    at = writeDigits(target, at + head.jsonLanguage.length, this.opaque)
+    target.set(head.jsonVersion, at)
+    return at + head.jsonVersion.length
   }
 
   #writeBinary(head: Prepared, target: Buffer, offset: number): number {
     const { header } = this
     target.set(head.binaryHead, offset)
-    target.writeInt32BE(this.opaque, offset + 5)
-    target.writeInt32BE(this.flag, offset + 9)
+    writeInt32(target, offset + 5, this.opaque)
+    writeInt32(target, offset + 9, this.flag)
     let at = offset + head.binaryHead.length
     at = writeNumber(target, at, 0x65, header.queueId)
     at = writeNumber(target, at, 0x66, header.sysFlag)
@@ -97,7 +106,7 @@ export class SendMessageRequest implements OutgoingFrame {
     at = writeEntry(target, at, 0x6b, header.unitMode ? 'true' : 'false')
     if (header.maxReconsumeTimes !== undefined) at = writeNumber(target, at, 0x6c, header.maxReconsumeTimes)
     at = writeEntry(target, at, 0x6d, header.batch ? 'true' : 'false')
-    target.writeInt32BE(at - offset - MAP_AT, offset + MAP_AT - 4)
+    writeInt32(target, offset + MAP_AT - 4, at - offset - MAP_AT)
     return at
   }
 
@@ -218,15 +227,102 @@ function prepare(request: SendMessageRequest): Prepared {
     defaultTopic,
     defaultTopicQueueNums,
     brokerName,
-    jsonHead: `{"code":${code},"extFields":{"a":${quoteJson(producerGroup)},"b":${quoteJson(topic)},"c":${quoteJson(defaultTopic)},"d":"${defaultTopicQueueNums}",${broker}"e":"`,
-    jsonLanguage: `${name === undefined ? '' : `,"language":"${name}"`},"opaque":`,
-    jsonTail: `,"version":${version}}`,
+    jsonHead: Buffer.from(
+      `{"code":${code},"extFields":{"a":${quoteJson(producerGroup)},"b":${quoteJson(topic)},"c":${quoteJson(defaultTopic)},"d":"${defaultTopicQueueNums}",${broker}"e":"`
+    ),
+    jsonLanguage: Buffer.from(`${name === undefined ? '' : `,"language":"${name}"`},"opaque":`),
+    jsonVersion: Buffer.from(`,"version":${version}}`),
     binaryHead: head.subarray(0, at)
   }
 }
 
+/** Many messages are born in one millisecond, with the same flags: the bytes between queue id and properties are kept. */
+let middle = Buffer.alloc(0)
+let middleTime = Number.NaN
+let middleSysFlag = 0
+let middleFlag = 0
+
+function middlePart(header: SendMessageRequestHeader): Buffer {
+  const { bornTimestamp, sysFlag, flag } = header
+  if (bornTimestamp !== middleTime || sysFlag !== middleSysFlag || flag !== middleFlag) {
+    middleTime = bornTimestamp
+    middleSysFlag = sysFlag
+    middleFlag = flag
+    middle = Buffer.from(`","f":"${sysFlag}","g":"${bornTimestamp}","h":"${flag}","i":`)
+  }
+  return middle
+}
+
+/** The bytes between properties and language, kept while their values repeat. */
+let tail = Buffer.alloc(0)
+let tailReconsumeTimes = Number.NaN
+let tailMaxReconsumeTimes: number | undefined
+let tailUnitMode = false
+let tailBatch = false
+let tailFlag = 0
+
+function tailPart(header: SendMessageRequestHeader, flag: number): Buffer {
+  const { reconsumeTimes, unitMode, maxReconsumeTimes, batch } = header
+  if (
+    reconsumeTimes !== tailReconsumeTimes ||
+    maxReconsumeTimes !== tailMaxReconsumeTimes ||
+    unitMode !== tailUnitMode ||
+    batch !== tailBatch ||
+    flag !== tailFlag
+  ) {
+    tailReconsumeTimes = reconsumeTimes
+    tailMaxReconsumeTimes = maxReconsumeTimes
+    tailUnitMode = unitMode
+    tailBatch = batch
+    tailFlag = flag
+    const most = maxReconsumeTimes === undefined ? '' : `,"l":"${maxReconsumeTimes}"`
+    tail = Buffer.from(`,"j":"${reconsumeTimes}","k":"${unitMode}"${most},"m":"${batch}"},"flag":${flag}`)
+  }
+  return tail
+}
+
+/** Writes `text` as a JSON string. */
+function writeJsonText(target: Buffer, start: number, text: string): number {
+  let at = start
+  target[at++] = 0x22
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < 0x20) {
+      target[at] = 0x5c
+      target[at + 1] = 0x75
+      target[at + 2] = 0x30
+      target[at + 3] = 0x30
+      target[at + 4] = 0x30 + (unit >> 4)
+      target[at + 5] = HEX_DIGITS.charCodeAt(unit & 0xf)
+      at += 6
+    } else if (unit > 0x7e || unit === 0x22 || unit === 0x5c) {
+      // Rare: text that is not ASCII or has more to escape.
+      return start + target.write(JSON.stringify(text), start)
+    } else {
+      target[at++] = unit
+    }
+  }
+  target[at] = 0x22
+  return at + 1
+}
+
+const HEX_DIGITS = '0123456789abcdef'
+
+/** Writes an integer in decimal. */
+function writeDigits(target: Buffer, at: number, value: number): number {
+  if (value < 0 || value > 0x7fffffff) return at + writeUtf8(target, at, String(value))
+  let digits = 1
+  for (let bound = 10; bound <= value; bound *= 10) digits++
+  let rest = value
+  for (let place = at + digits - 1; place >= at; place--) {
+    target[place] = 0x30 + (rest % 10)
+    rest = (rest / 10) | 0
+  }
+  return at + digits
+}
+
 /** Many messages are born in one millisecond. */
-let lastTime = -1
+let lastTime = Number.NaN
 let lastTimeText = ''
 
 function timeText(millis: number): string {
@@ -243,10 +339,7 @@ function writeEntry(target: Buffer, at: number, letter: number, text: string): n
   target[at] = 0
   target[at + 1] = 1
   target[at + 2] = letter
-  target[at + 3] = length >>> 24
-  target[at + 4] = length >>> 16
-  target[at + 5] = length >>> 8
-  target[at + 6] = length
+  writeInt32(target, at + 3, length)
   return at + 7 + length
 }
 
@@ -255,10 +348,7 @@ function writeNumber(target: Buffer, at: number, letter: number, value: number):
   target[at] = 0
   target[at + 1] = 1
   target[at + 2] = letter
-  target[at + 3] = 0
-  target[at + 4] = 0
-  target[at + 5] = 0
-  target[at + 6] = 1
+  writeInt32(target, at + 3, 1)
   target[at + 7] = 0x30 + value
   return at + 8
 }

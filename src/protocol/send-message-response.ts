@@ -1,3 +1,4 @@
+import { writeInt32 } from './big-endian.ts'
 import { emptyExtFields } from './ext-fields.ts'
 import { quoteJson } from './json-text.ts'
 import { LanguageCode } from './language-code.ts'
@@ -66,13 +67,12 @@ export class SendMessageResponse implements OutgoingFrame {
 
   #writeBinary(target: Buffer, offset: number): number {
     const { msgId, queueId, queueOffset, transactionId, batchUniqId, recallHandle, regionId, traceOn } = this.header
-    target.writeInt16BE(this.code, offset)
-    target[offset + 2] = LanguageCode.JAVA
-    target.writeInt16BE(CURRENT_VERSION, offset + 3)
-    target.writeInt32BE(this.opaque, offset + 5)
-    target.writeInt32BE(RESPONSE_FLAG, offset + 9)
+    writeInt32(target, offset, (this.code << 16) | (LanguageCode.JAVA << 8) | (CURRENT_VERSION >> 8))
+    target[offset + 4] = CURRENT_VERSION & 0xff
+    writeInt32(target, offset + 5, this.opaque)
+    writeInt32(target, offset + 9, RESPONSE_FLAG)
     const remarkLength = this.remark === undefined ? 0 : writeUtf8(target, offset + 17, this.remark)
-    target.writeInt32BE(remarkLength, offset + 13)
+    writeInt32(target, offset + 13, remarkLength)
     const map = offset + 21 + remarkLength
     let at = writeEntry(target, map, 'msgId', msgId)
     at = writeEntry(target, at, 'queueId', String(queueId))
@@ -82,7 +82,7 @@ export class SendMessageResponse implements OutgoingFrame {
     if (recallHandle !== undefined) at = writeEntry(target, at, 'recallHandle', recallHandle)
     at = writeEntry(target, at, 'MSG_REGION', regionId)
     at = writeEntry(target, at, 'TRACE_ON', traceOn ? 'true' : 'false')
-    target.writeInt32BE(at - map, map - 4)
+    writeInt32(target, map - 4, at - map)
     return at
   }
 
@@ -116,9 +116,6 @@ function writeEntry(target: Buffer, at: number, name: string, value: string): nu
   for (let i = 0; i < nameLength; i++) target[at + 2 + i] = name.charCodeAt(i)
   const start = at + 6 + nameLength
   const length = writeUtf8(target, start, value)
-  target[start - 4] = length >>> 24
-  target[start - 3] = length >>> 16
-  target[start - 2] = length >>> 8
-  target[start - 1] = length
+  writeInt32(target, start - 4, length)
   return start + length
 }

@@ -26,6 +26,8 @@ export interface TopicRouteData {
   brokerDatas: BrokerData[]
   /** Broker address to filter servers. */
   filterServerTable: Map<string, string[]>
+  /** Only on static topics of 5.x: broker name to its part of the mapping, as it came. */
+  topicQueueMappingByBroker?: Map<string, unknown> | undefined
 }
 
 /**
@@ -37,7 +39,12 @@ export function encodeTopicRoute(route: TopicRouteData, standard: boolean): Buff
   const queues = route.queueDatas.map(queueDataText).join(',')
   const filters = JSON.stringify(Object.fromEntries(route.filterServerTable))
   const order = route.orderTopicConf === undefined ? '' : `,"orderTopicConf":${JSON.stringify(route.orderTopicConf)}`
-  const text = `{"brokerDatas":[${brokers}],"filterServerTable":${filters}${order},"queueDatas":[${queues}]}`
+  const { topicQueueMappingByBroker } = route
+  const mapping =
+    topicQueueMappingByBroker === undefined
+      ? ''
+      : `,"topicQueueMappingByBroker":${JSON.stringify(Object.fromEntries(topicQueueMappingByBroker))}`
+  const text = `{"brokerDatas":[${brokers}],"filterServerTable":${filters}${order},"queueDatas":[${queues}]${mapping}}`
   return Buffer.from(standard ? escapeNonAscii(text) : text, 'utf8')
 }
 
@@ -48,7 +55,10 @@ export function decodeTopicRoute(bytes: Uint8Array | undefined): TopicRouteData 
     orderTopicConf: optionalTextOf(json, 'orderTopicConf'),
     queueDatas: arrayOf(json, 'queueDatas', decodeQueueData),
     brokerDatas: arrayOf(json, 'brokerDatas', decodeBrokerData),
-    filterServerTable: mapOf(json, 'filterServerTable', (value) => (Array.isArray(value) ? value.map(String) : []))
+    filterServerTable: mapOf(json, 'filterServerTable', (value) => (Array.isArray(value) ? value.map(String) : [])),
+    topicQueueMappingByBroker: isObject(json.topicQueueMappingByBroker)
+      ? mapOf(json, 'topicQueueMappingByBroker', (value): unknown => value)
+      : undefined
   }
 }
 
