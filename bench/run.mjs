@@ -171,12 +171,9 @@ if (rows.length > 0) {
 if (startup) console.log(`\n${startupTable(startup)}`)
 if (targets.length > 0) {
   const header = ['target', 'wanted', 'measured', 'quartiles', '']
-  console.log(
-    `\n${markdownTable(
-      header,
-      targets.map(({ name, wanted, measured, spread, met }) => [name, wanted, measured, spread, met ? 'met' : 'MISSED'])
-    )}`
-  )
+  const verdict = ({ met, proven }) => `${met ? 'met' : 'MISSED'}${proven ? '' : ' (too few rounds)'}`
+  const lines = targets.map((target) => [target.name, target.wanted, target.measured, target.spread, verdict(target)])
+  console.log(`\n${markdownTable(header, lines)}`)
 }
 
 const directory = new URL('./results/', import.meta.url)
