@@ -90,7 +90,7 @@ describe('batches', () => {
       Buffer.concat([batch(1), rawItem('x'.repeat(32_766))]),
       'PROPERTIES_SIZE_EXCEEDED'
     ]
-  ])('all or nothing: %s', async (_, body, status) => {
+  ])('wire-W10 all or nothing: %s', async (_, body, status) => {
     const { store } = await startStore()
     const result = now(store.asyncPutMessage(message({ isBatch: true, body, propertiesString: 'C\u0001c\u0002' })))
     expect(result.status).toBe(status)
@@ -109,7 +109,7 @@ describe('batches', () => {
     expect(now(store.asyncPutMessage(message({ isBatch: true, body: batch(2) }))).appendResult!.logicsOffset).toBe(1)
   })
 
-  it('10000 inner messages are stored, each with its queue offset', async () => {
+  it('wire-W10 10000 inner messages are stored, each with its queue offset', async () => {
     const { store } = await startStore()
     const items = Array.from({ length: 10_000 }, () => ({ body: Buffer.from('x'), flag: 0, properties: new Map() }))
     expect(now(store.asyncPutMessage(message({ isBatch: true, body: encodeBatch(items) }))).status).toBe('PUT_OK')

@@ -16,7 +16,7 @@ describe('limits', () => {
     expect(now(store.asyncPutMessage(message())).appendResult!.logicsOffset).toBe(1)
   })
 
-  it('counts properties in bytes, not in characters', async () => {
+  it('wire-W12 counts properties in bytes, not in characters', async () => {
     const { store } = await startStore()
     const text = (characters: number): string => `K\u0001${'\u4e2d'.repeat(characters)}\u0002`
     expect(now(store.asyncPutMessage(message({ propertiesString: text(10_921) }))).status).toBe('PUT_OK')

@@ -96,7 +96,7 @@ describe('segments', () => {
 })
 
 describe('maxBytes', () => {
-  it('full means SERVICE_NOT_AVAILABLE, and the remark names limit and option', async () => {
+  it('process-R10 full means SERVICE_NOT_AVAILABLE, and the remark names limit and option', async () => {
     const { store } = await startStore({ maxBytes: 100_000 })
     let stored = 0
     for (;;) {
@@ -119,7 +119,7 @@ describe('maxBytes', () => {
     expect(now(store.asyncPutMessage(message({ body: Buffer.alloc(1000) }))).appendResult!.logicsOffset).toBe(stored)
   })
 
-  it('never holds more than maxBytes', () => {
+  it('process-R10 never holds more than maxBytes', () => {
     for (const whenFull of ['reject', 'dropOldest'] as const) {
       const memory = storage({ maxBytes: 1_000_000, whenFull, segmentSize: 1 << 30 })
       for (let i = 0; i < 3000; i++) {
@@ -129,7 +129,7 @@ describe('maxBytes', () => {
     }
   })
 
-  it('dropOldest drops whole segments from the front and goes on', async () => {
+  it('process-R10 dropOldest drops whole segments from the front and goes on', async () => {
     const { store } = await startStore({ maxBytes: 1 << 20, whenFull: 'dropOldest' })
     for (let i = 0; i < 5000; i++)
       expect(now(store.asyncPutMessage(message({ body: Buffer.alloc(1000), props: { KEYS: `k${i}` } }))).status).toBe('PUT_OK')
