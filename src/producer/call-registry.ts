@@ -44,8 +44,13 @@ export class CallRegistry {
     if (this.#size === 0) listener()
   }
 
-  /** Ends every call with an error of its own. */
+  /** Ends every call with an error of its own. Nobody may add calls meanwhile. */
   giveUpAll(error: () => RocketMQError): void {
-    while (this.#first !== undefined) this.#first.giveUp(error())
+    let before: number
+    do {
+      before = this.#size
+      this.#first?.giveUp(error())
+      // A call whose answer is being handled right now stays, and ends by itself.
+    } while (this.#size < before)
   }
 }

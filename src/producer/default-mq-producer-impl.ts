@@ -149,7 +149,8 @@ export class DefaultMQProducerImpl {
   }
 
   async #shutdown(): Promise<void> {
-    await this.#starting?.catch(() => {})
+    // Sends made after this call are refused, also those of the same turn: only a start that runs is waited for.
+    if (this.#starting !== undefined) await this.#starting.catch(() => {})
     if (this.#state !== 'RUNNING') return
     this.#state = 'SHUTDOWN_ALREADY'
     const { instance } = this.#context as ProducerContext

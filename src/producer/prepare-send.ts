@@ -55,7 +55,6 @@ async function findRoute(call: SendCall): Promise<void> {
   await instance.tryToFindTopicPublishInfo(call.topic.name, {
     createTopicKey,
     defaultTopicQueueNums,
-    timeoutMillis: call.remaining(),
-    signal: call.signal
+    timeoutMillis: call.remaining()
   })
 }

@@ -4,6 +4,7 @@ import { MQClientException, type RocketMQError, type SendAttempt } from '../inte
 import { logText } from '../internal/logger.ts'
 import type { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
+import { type AbortListener, unwatchAbort, watchAbort } from './abort-watch.ts'
 import type { RegisteredCall } from './call-registry.ts'
 import type { CommunicationMode } from './communication-mode.ts'
 import type { ProducerContext } from './producer-context.ts'
@@ -23,7 +24,7 @@ const NO_ATTEMPTS: SendAttempt[] = []
 const NO_BROKERS: string[] = []
 
 /** One call of send, from the moment it was accepted until it has settled, which it does exactly once. */
-export class SendCall implements RegisteredCall {
+export class SendCall implements RegisteredCall, AbortListener {
   previousCall: RegisteredCall | undefined = undefined
   nextCall: RegisteredCall | undefined = undefined
   readonly context: ProducerContext
@@ -51,7 +52,6 @@ export class SendCall implements RegisteredCall {
   attemptsMade = 0
   attempts: SendAttempt[] = NO_ATTEMPTS
   brokersSent: string[] = NO_BROKERS
-  lastError: RocketMQError | undefined = undefined
   maybeStored = false
   /** Stored, but not flushed or replicated in time; the outcome when sending it again fails. */
   storedResult: SendResult | undefined = undefined
@@ -60,9 +60,10 @@ export class SendCall implements RegisteredCall {
   addr = ''
   hookContext: SendMessageContext | undefined = undefined
   #attemptOpen = false
+  /** The latest attempt brought a result: nobody may give the call up over it. */
+  #answered = false
   #attemptBegin = 0
   readonly #outcome: SendOutcome
-  #onAbort: (() => void) | undefined = undefined
 
   constructor(
     context: ProducerContext,
@@ -92,10 +93,7 @@ export class SendCall implements RegisteredCall {
     this.weight = message.body.length
     this.#outcome = outcome
     context.calls.add(this)
-    if (this.signal !== undefined) {
-      this.#onAbort = () => this.#abort()
-      this.signal.addEventListener('abort', this.#onAbort, { once: true })
-    }
+    if (this.signal !== undefined) watchAbort(this.signal, this)
   }
 
   /** Ms that are left. */
@@ -109,6 +107,7 @@ export class SendCall implements RegisteredCall {
     this.addr = ''
     this.attemptsMade++
     this.#attemptOpen = true
+    this.#answered = false
     this.#attemptBegin = now
   }
 
@@ -124,6 +123,12 @@ export class SendCall implements RegisteredCall {
   endAttempt(error: RocketMQError | undefined, result: SendResult | undefined): boolean {
     if (!this.#attemptOpen) return false
     this.#attemptOpen = false
+    if (error === undefined) {
+      this.#answered = true
+    } else {
+      this.#noteAttempt(error.message)
+      if (mayHaveBeenStored(error)) this.maybeStored = true
+    }
     const context = this.hookContext
     if (context !== undefined) {
       this.hookContext = undefined
@@ -131,16 +136,19 @@ export class SendCall implements RegisteredCall {
       context.sendResult = result
       this.context.hooks.after(context)
     }
-    if (error !== undefined) {
-      this.noteAttempt(error.message)
-      this.lastError = error
-      if (mayHaveBeenStored(error)) this.maybeStored = true
-    }
     return true
   }
 
+  /** The answer is not good enough: another broker is asked, but this result is kept in case it does no better. */
+  keepStored(result: SendResult): void {
+    this.storedResult = result
+    this.maybeStored = true
+    this.#answered = false
+    this.#noteAttempt(result.sendStatus)
+  }
+
   /** Adds the attempt to the list that a final error shows. */
-  noteAttempt(reason: string): void {
+  #noteAttempt(reason: string): void {
     if (this.attempts === NO_ATTEMPTS) {
       this.attempts = []
       this.brokersSent = []
@@ -171,7 +179,12 @@ export class SendCall implements RegisteredCall {
 
   /** Ends the call from outside: shutdown, abort. What is under way cannot be taken back. */
   giveUp(error: RocketMQError): void {
-    if (this.settled) return
+    if (this.settled || this.#answered) return
+    if (this.storedResult !== undefined) {
+      this.endAttempt(error, undefined)
+      this.succeed(this.storedResult)
+      return
+    }
     // What was handed over may be on its way, or leave once the connection is there.
     const maybeStored = this.maybeStored || this.#attemptOpen
     const { uniqKey } = this.message
@@ -180,14 +193,14 @@ export class SendCall implements RegisteredCall {
     this.fail(enrichError(final, { attempts: this.attempts }))
   }
 
-  #abort(): void {
+  onAbort(): void {
     this.giveUp(abortedError(this.signal as AbortSignal))
   }
 
   #finish(): void {
     this.settled = true
     this.timer?.cancel()
-    if (this.#onAbort !== undefined) this.signal?.removeEventListener('abort', this.#onAbort)
+    if (this.signal !== undefined) unwatchAbort(this.signal, this)
   }
 
   #release(): void {

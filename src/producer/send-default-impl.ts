@@ -68,9 +68,7 @@ function attempt(call: SendCall, now: number, done: SendCallback): void {
 function notStoredAsAsked(call: SendCall, result: SendResult | undefined): RocketMQError | undefined {
   if (result === undefined || result.sendStatus === 'SEND_OK') return undefined
   if (!call.context.config.retryAnotherBrokerWhenNotStoreOK || call.attemptsMade >= call.maxAttempts) return undefined
-  call.storedResult = result
-  call.maybeStored = true
-  call.noteAttempt(result.sendStatus)
+  call.keepStored(result)
   return new MQClientException(`the broker stored the message with ${result.sendStatus}`, {
     code: 'NOT_STORE_OK',
     maybeStored: true
@@ -78,7 +76,7 @@ function notStoredAsAsked(call: SendCall, result: SendResult | undefined): Rocke
 }
 
 function mayRetry(call: SendCall, error: RocketMQError): boolean {
-  if (call.settled || call.attemptsMade >= call.maxAttempts) return false
+  if (call.settled || call.signal?.aborted || call.attemptsMade >= call.maxAttempts) return false
   return isRetryable(error, call.context.retryResponseCodes) && call.remaining() > 0
 }
 

@@ -1,7 +1,7 @@
 import { inflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { SendResult } from '../../src/client/send-result.ts'
-import { MQBrokerException, MQClientException, type RocketMQError } from '../../src/internal/errors.ts'
+import { MQBrokerException, type MQClientException, type RocketMQError } from '../../src/internal/errors.ts'
 import { selectMessageQueueByHash } from '../../src/producer/selectors.ts'
 import { decodeBatch } from '../../src/protocol/batch-codec.ts'
 import { Message } from '../../src/protocol/message.ts'
@@ -17,7 +17,11 @@ describe('send', () => {
     const cluster = await startCluster()
     const producer = await startProducer(cluster)
     cluster.broker.script = (send) =>
-      RemotingCommand.response(send.command, 0, undefined, { msgId: '7F00000100002A9F0000000000000064', queueId: '3', queueOffset: '9007199254740991' })
+      RemotingCommand.response(send.command, 0, undefined, {
+        msgId: '7F00000100002A9F0000000000000064',
+        queueId: '3',
+        queueOffset: '9007199254740991'
+      })
     const message = new Message({ topic: 'T', body: 'hello', tags: 'paid', keys: ['o-1', 'o-2'], properties: { a: 'b' } })
     const result = await producer.send(message)
     const [send] = cluster.sends
@@ -74,14 +78,20 @@ describe('send', () => {
     const cluster = await startCluster()
     const producer = await startProducer(cluster)
     const calls: Array<[RocketMQError | undefined, SendResult | undefined]> = []
-    const returned: unknown = producer.send(new Message({ topic: 'T', body: 'x' }), {}, (error, result) => calls.push([error, result]))
+    const returned: unknown = producer.send(new Message({ topic: 'T', body: 'x' }), {}, (error, result) =>
+      calls.push([error, result])
+    )
     expect(returned).toBeUndefined()
     expect(calls).toEqual([])
     await producer.send(new Message({ topic: 'T', body: 'y' }))
     await nextTurn(3)
     expect(calls).toHaveLength(1)
     expect(calls[0]?.[0]).toBeUndefined()
-    expect(calls[0]?.[1]).toMatchObject({ sendStatus: 'SEND_OK', queueOffset: 0, messageQueue: { topic: 'T', brokerName: 'broker-a' } })
+    expect(calls[0]?.[1]).toMatchObject({
+      sendStatus: 'SEND_OK',
+      queueOffset: 0,
+      messageQueue: { topic: 'T', brokerName: 'broker-a' }
+    })
   })
 
   it('a callback that throws or rejects harms nobody', async () => {
@@ -144,8 +154,14 @@ describe('send', () => {
     const answer = { msgId: 'id', queueId: '0', queueOffset: '0' }
     for (const [more, expected] of [
       [{}, { regionId: 'DefaultRegion', traceOn: true }],
-      [{ MSG_REGION: '', TRACE_ON: 'maybe' }, { regionId: 'DefaultRegion', traceOn: true }],
-      [{ MSG_REGION: 'north', TRACE_ON: 'false' }, { regionId: 'north', traceOn: false }]
+      [
+        { MSG_REGION: '', TRACE_ON: 'maybe' },
+        { regionId: 'DefaultRegion', traceOn: true }
+      ],
+      [
+        { MSG_REGION: 'north', TRACE_ON: 'false' },
+        { regionId: 'north', traceOn: false }
+      ]
     ] as const) {
       cluster.broker.script = (send) => RemotingCommand.response(send.command, 0, undefined, { ...answer, ...more })
       expect(await producer.send(new Message({ topic: 'T', body: 'x' }))).toMatchObject(expected)

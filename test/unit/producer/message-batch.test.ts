@@ -5,7 +5,8 @@ import { Message } from '../../../src/protocol/message.ts'
 import { decodeProperties } from '../../../src/protocol/properties.ts'
 
 const batch = (...messages: Message[]): MessageBatch => MessageBatch.generateFromList('T', messages, undefined, Date.now())
-const message = (more: Partial<ConstructorParameters<typeof Message>[0]> = {}): Message => new Message({ topic: 'T', body: 'x', ...more })
+const message = (more: Partial<ConstructorParameters<typeof Message>[0]> = {}): Message =>
+  new Message({ topic: 'T', body: 'x', ...more })
 
 describe('message batch', () => {
   it('producer-46 differing topics, differing WAIT, a delay level or a retry topic are refused', () => {

@@ -27,7 +27,8 @@ describe('retry policy', () => {
     for (const responseCode of [17, 14, 1, 16, 204, 205, 2, 1500]) {
       expect(isRetryable(new MQBrokerException('x', { responseCode }), codes)).toBe(true)
     }
-    for (const responseCode of [13, 3, 29, 215]) expect(isRetryable(new MQBrokerException('x', { responseCode }), codes)).toBe(false)
+    for (const responseCode of [13, 3, 29, 215])
+      expect(isRetryable(new MQBrokerException('x', { responseCode }), codes)).toBe(false)
     for (const code of ['ABORTED', 'SHUTDOWN', 'FORBIDDEN', 'INTERNAL']) {
       expect(isRetryable(new MQClientException('x', { code }), codes)).toBe(false)
     }

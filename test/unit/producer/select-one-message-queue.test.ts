@@ -5,7 +5,12 @@ import { MessageQueue } from '../../../src/protocol/message-queue.ts'
 
 function info(brokers: string[], queues: number): TopicPublishInfo {
   const messageQueues = brokers.flatMap((broker) => Array.from({ length: queues }, (_, id) => new MessageQueue('T', broker, id)))
-  return { topic: 'T', messageQueues, orderTopic: false, routeData: { queueDatas: [], brokerDatas: [], filterServerTable: new Map() } }
+  return {
+    topic: 'T',
+    messageQueues,
+    orderTopic: false,
+    routeData: { queueDatas: [], brokerDatas: [], filterServerTable: new Map() }
+  }
 }
 
 describe('queue selection', () => {

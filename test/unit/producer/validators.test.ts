@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { MQClientException } from '../../../src/internal/errors.ts'
-import { checkBatchAnswer, checkBody, checkGroup, checkMessage, checkTopic, checkTopicAllowsSend } from '../../../src/producer/validators.ts'
+import {
+  checkBatchAnswer,
+  checkBody,
+  checkGroup,
+  checkMessage,
+  checkTopic,
+  checkTopicAllowsSend
+} from '../../../src/producer/validators.ts'
 import { Message } from '../../../src/protocol/message.ts'
 
 function failure(run: () => void): MQClientException {
@@ -63,7 +70,9 @@ describe('validators', () => {
 
   it('producer-69 user properties with reserved or blank names and blank values are refused', () => {
     const message = new Message({ topic: 'T', body: 'x' })
-    expect(failure(() => message.putUserProperty('KEYS', 'x')).message).toBe('The Property<KEYS> is used by system, input another please')
+    expect(failure(() => message.putUserProperty('KEYS', 'x')).message).toBe(
+      'The Property<KEYS> is used by system, input another please'
+    )
     for (const [name, value] of [
       ['', 'x'],
       ['x', ' ']

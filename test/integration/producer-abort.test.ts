@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest'
+import { MQClientException, type RocketMQError } from '../../src/internal/errors.ts'
+import { HeldClock } from '../../src/internal/held-clock.ts'
+import { Message } from '../../src/protocol/message.ts'
+import { closeAfterEach, rejection, startCluster, startProducer } from '../support/producers.ts'
+
+closeAfterEach()
+
+const message = (body = 'x'): Message => new Message({ topic: 'T', body })
+
+describe('abort', () => {
+  it('before the call: nothing is sent, the reason is the cause', async () => {
+    const cluster = await startCluster()
+    const producer = await startProducer(cluster)
+    const reason = new Error('too late')
+    const error = await rejection<RocketMQError>(producer.send(message(), { signal: AbortSignal.abort(reason) }))
+    expect(error).toBeInstanceOf(MQClientException)
+    expect(error).toMatchObject({ code: 'ABORTED', maybeStored: false, cause: reason })
+    expect(cluster.sends).toHaveLength(0)
+    expect(cluster.lookups).toHaveLength(0)
+  })
+
+  it('while it waits for room: nothing is sent, who stood behind goes on', async () => {
+    const cluster = await startCluster()
+    const producer = await startProducer(cluster, { backPressureForAsyncSendSize: 1024 * 1024, compressMsgBodyOverHowmuch: 1e9 })
+    let answer: () => void = () => {}
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    cluster.script(async (seen, broker) => {
+      if (seen.body.length > 600_000) await answered
+      return broker.ok(seen)
+    })
+    const big = producer.send(message('b'.repeat(700_000)))
+    const controller = new AbortController()
+    const waits = rejection<RocketMQError>(producer.send(message('w'.repeat(700_000)), { signal: controller.signal }))
+    const small = producer.send(message('small'))
+    controller.abort()
+    expect(await waits).toMatchObject({ code: 'ABORTED', maybeStored: false })
+    await small
+    answer()
+    await big
+    expect(cluster.broker.sends).toHaveLength(2)
+  })
+
+  it('after bytes have left: maybeStored, with the attempt; the late answer is dropped', async () => {
+    const cluster = await startCluster()
+    const producer = await startProducer(cluster)
+    let answer: () => void = () => {}
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    cluster.script(async (seen, broker) => {
+      await answered
+      return broker.ok(seen)
+    })
+    const controller = new AbortController()
+    const calls: Array<RocketMQError | undefined> = []
+    const aborted = new Promise<RocketMQError | undefined>((resolve) => {
+      producer.send(message(), { signal: controller.signal }, (error) => {
+        calls.push(error)
+        resolve(error)
+      })
+    })
+    const [seen] = await cluster.broker.events.take(1)
+    controller.abort()
+    const error = await aborted
+    expect(error).toMatchObject({ code: 'ABORTED', maybeStored: true, uniqKey: seen?.properties.get('UNIQ_KEY') })
+    expect(error?.attempts).toEqual([expect.objectContaining({ brokerName: 'broker-a', addr: cluster.broker.addr })])
+    answer()
+    await producer.send(message())
+    expect(calls).toHaveLength(1)
+  })
+
+  it('an answer that arrived wins', async () => {
+    const cluster = await startCluster()
+    const producer = await startProducer(cluster)
+    const controller = new AbortController()
+    producer.registerSendMessageHook({
+      hookName: 'abort on answer',
+      sendMessageBefore() {},
+      sendMessageAfter: () => controller.abort()
+    })
+    expect((await producer.send(message(), { signal: controller.signal })).sendStatus).toBe('SEND_OK')
+  })
+
+  it('between attempts: there is no further one', async () => {
+    const cluster = await startCluster({ brokers: ['a', 'b'] })
+    const producer = await startProducer(cluster)
+    const controller = new AbortController()
+    cluster.script((seen, broker) => broker.refuse(seen, 1, 'UNKNOWN_ERROR'))
+    producer.registerSendMessageHook({
+      hookName: 'abort on failure',
+      sendMessageBefore() {},
+      sendMessageAfter: () => controller.abort()
+    })
+    const error = await rejection<RocketMQError>(producer.send(message(), { signal: controller.signal }))
+    expect(error).toMatchObject({ code: 'ABORTED', maybeStored: true })
+    expect(cluster.sends).toHaveLength(1)
+  })
+
+  it('many sends may share one signal, which keeps no listener afterwards', async () => {
+    const clock = new HeldClock()
+    const cluster = await startCluster({ clock })
+    const producer = await startProducer(cluster)
+    const warnings: string[] = []
+    const note = (warning: Error): void => void warnings.push(warning.message)
+    process.on('warning', note)
+    const { signal } = new AbortController()
+    let listeners = 0
+    const add = signal.addEventListener.bind(signal)
+    const remove = signal.removeEventListener.bind(signal)
+    signal.addEventListener = ((...args: Parameters<typeof add>) => {
+      listeners++
+      add(...args)
+    }) as typeof add
+    signal.removeEventListener = ((...args: Parameters<typeof remove>) => {
+      listeners--
+      remove(...args)
+    }) as typeof remove
+    await producer.send(message())
+    await Promise.all(Array.from({ length: 100 }, () => producer.send(message(), { signal })))
+    await clock.advance(1)
+    process.off('warning', note)
+    expect(listeners).toBe(0)
+    expect(warnings).toEqual([])
+  })
+})
