@@ -17,18 +17,34 @@ export function optionalText(fields: ExtFields, name: string): string | undefine
 }
 
 export function requiredInt(fields: ExtFields, name: string): number {
-  return optionalInt(fields, name) ?? missing(name)
+  return intOf(fields[name], name)
 }
 
 export function optionalInt(fields: ExtFields, name: string): number | undefined {
-  const value = fields[name]
-  if (value === undefined || value === '') return undefined
-  return parseInt32(value, name)
+  return optionalIntOf(fields[name], name)
+}
+
+/** The same for a value that was looked up already; hot paths do that by name, not by variable. */
+export function intOf(value: string | undefined, name: string): number {
+  return value === undefined || value === '' ? missing(name) : parseInt32(value, name)
+}
+
+export function optionalIntOf(value: string | undefined, name: string): number | undefined {
+  return value === undefined || value === '' ? undefined : parseInt32(value, name)
+}
+
+export function longOf(value: string | undefined, name: string): number {
+  return value === undefined || value === '' ? missing(name) : parseInt64(value, name)
+}
+
+/** Java's `Boolean.parseBoolean`. */
+export function isTrue(value: string | undefined): boolean {
+  return value !== undefined && (value === 'true' || (value.length === 4 && value.toLowerCase() === 'true'))
 }
 
 /** A 64-bit field as a number; above 2^53-1 is an error. */
 export function requiredLong(fields: ExtFields, name: string): number {
-  return optionalLong(fields, name) ?? missing(name)
+  return longOf(fields[name], name)
 }
 
 export function optionalLong(fields: ExtFields, name: string): number | undefined {
@@ -48,8 +64,7 @@ export function clampedLong(fields: ExtFields, name: string): number {
 /** Java's `Boolean.parseBoolean`: "true" in any case, everything else is false. */
 export function booleanField(fields: ExtFields, name: string, otherwise = false): boolean {
   const value = fields[name]
-  if (value === undefined) return otherwise
-  return value === 'true' || value.toLowerCase() === 'true'
+  return value === undefined ? otherwise : isTrue(value)
 }
 
 const INTEGER = /^[+-]?\d{1,20}$/

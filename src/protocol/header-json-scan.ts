@@ -173,10 +173,38 @@ function scanValue(fields: ExtFields, name: string, bytes: Buffer, start: number
   let end = start
   while (end < limit && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1
   if (end >= limit) return -1
+  const unescaped = unescapeAscii(bytes, start, end)
+  if (unescaped !== undefined) {
+    fields[name] = unescaped
+    return end + 1
+  }
   try {
     fields[name] = JSON.parse(bytes.toString('utf8', start - 1, end + 1))
   } catch {
     return -1
   }
   return end + 1
+}
+
+const scratch = Buffer.alloc(4096)
+
+/** Text that is ASCII but for escapes like those of the property separators; undefined for everything else. */
+function unescapeAscii(bytes: Buffer, start: number, end: number): string | undefined {
+  if (end - start > scratch.length) return undefined
+  let to = 0
+  for (let at = start; at < end; at++) {
+    let byte = bytes[at] as number
+    if (byte < 0x20 || byte > 0x7e) return undefined
+    if (byte === BACKSLASH) {
+      // Only \u000x and \u001x: what else is escaped is rare.
+      if (end - at < 6 || bytes[at + 1] !== 0x75 || bytes[at + 2] !== 0x30 || bytes[at + 3] !== 0x30) return undefined
+      const high = (bytes[at + 4] as number) - 0x30
+      const low = (bytes[at + 5] as number) - 0x30
+      if (high < 0 || high > 1 || low < 0 || low > 9) return undefined
+      byte = (high << 4) | low
+      at += 5
+    }
+    scratch[to++] = byte
+  }
+  return scratch.toString('latin1', 0, to)
 }

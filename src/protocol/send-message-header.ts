@@ -1,16 +1,7 @@
 import { RequestCode } from './codes.ts'
 import type { CommandHeader } from './command-header.ts'
 import type { ExtFields } from './ext-fields.ts'
-import {
-  badField,
-  booleanField,
-  optionalInt,
-  parseInt32,
-  parseInt64,
-  requiredInt,
-  requiredLong,
-  requiredText
-} from './header-fields.ts'
+import { badField, intOf, isTrue, longOf, optionalIntOf, parseInt32, parseInt64 } from './header-fields.ts'
 
 /** Header of the send requests; Java's `SendMessageRequestHeader`. Codes 10 and 324 carry these names, 310, 320 and 325 one letter each. */
 export interface SendMessageRequestHeader {
@@ -49,7 +40,7 @@ export function hasShortNames(code: number): boolean {
  * Topic, queue id, sysFlag, born timestamp and flag are needed; a live broker does without the others too.
  * @throws RemotingCommandException (`BAD_FIELD`) naming the field that is missing or no number.
  */
-export function decodeSendMessageRequestHeader(command: CommandHeader & { readonly code: number }): SendMessageRequestHeader {
+export function decodeSendMessageRequestHeader(command: CommandHeader): SendMessageRequestHeader {
   if (!hasShortNames(command.code)) return decodeLong(command.extFields)
   return command.rawExtFields === undefined ? decodeShort(command.extFields) : decodeShortBinary(command.rawExtFields, command)
 }
@@ -57,18 +48,18 @@ export function decodeSendMessageRequestHeader(command: CommandHeader & { readon
 function decodeLong(fields: ExtFields): SendMessageRequestHeader {
   return {
     producerGroup: fields.producerGroup ?? '',
-    topic: requiredText(fields, 'topic'),
+    topic: textOf(fields.topic, 'topic'),
     defaultTopic: fields.defaultTopic ?? '',
-    defaultTopicQueueNums: optionalInt(fields, 'defaultTopicQueueNums') ?? DEFAULT_QUEUE_NUMS,
-    queueId: requiredInt(fields, 'queueId'),
-    sysFlag: requiredInt(fields, 'sysFlag'),
-    bornTimestamp: requiredLong(fields, 'bornTimestamp'),
-    flag: requiredInt(fields, 'flag'),
+    defaultTopicQueueNums: optionalIntOf(fields.defaultTopicQueueNums, 'defaultTopicQueueNums') ?? DEFAULT_QUEUE_NUMS,
+    queueId: intOf(fields.queueId, 'queueId'),
+    sysFlag: intOf(fields.sysFlag, 'sysFlag'),
+    bornTimestamp: longOf(fields.bornTimestamp, 'bornTimestamp'),
+    flag: intOf(fields.flag, 'flag'),
     properties: fields.properties ?? '',
-    reconsumeTimes: optionalInt(fields, 'reconsumeTimes') ?? 0,
-    unitMode: booleanField(fields, 'unitMode'),
-    maxReconsumeTimes: optionalInt(fields, 'maxReconsumeTimes'),
-    batch: booleanField(fields, 'batch'),
+    reconsumeTimes: optionalIntOf(fields.reconsumeTimes, 'reconsumeTimes') ?? 0,
+    unitMode: isTrue(fields.unitMode),
+    maxReconsumeTimes: optionalIntOf(fields.maxReconsumeTimes, 'maxReconsumeTimes'),
+    batch: isTrue(fields.batch),
     brokerName: fields.bname ?? fields.n
   }
 }
@@ -76,20 +67,25 @@ function decodeLong(fields: ExtFields): SendMessageRequestHeader {
 function decodeShort(fields: ExtFields): SendMessageRequestHeader {
   return {
     producerGroup: fields.a ?? '',
-    topic: requiredText(fields, 'b'),
+    topic: textOf(fields.b, 'b'),
     defaultTopic: fields.c ?? '',
-    defaultTopicQueueNums: optionalInt(fields, 'd') ?? DEFAULT_QUEUE_NUMS,
-    queueId: requiredInt(fields, 'e'),
-    sysFlag: requiredInt(fields, 'f'),
-    bornTimestamp: requiredLong(fields, 'g'),
-    flag: requiredInt(fields, 'h'),
+    defaultTopicQueueNums: optionalIntOf(fields.d, 'd') ?? DEFAULT_QUEUE_NUMS,
+    queueId: intOf(fields.e, 'e'),
+    sysFlag: intOf(fields.f, 'f'),
+    bornTimestamp: longOf(fields.g, 'g'),
+    flag: intOf(fields.h, 'h'),
     properties: fields.i ?? '',
-    reconsumeTimes: optionalInt(fields, 'j') ?? 0,
-    unitMode: booleanField(fields, 'k'),
-    maxReconsumeTimes: optionalInt(fields, 'l'),
-    batch: booleanField(fields, 'm'),
+    reconsumeTimes: optionalIntOf(fields.j, 'j') ?? 0,
+    unitMode: isTrue(fields.k),
+    maxReconsumeTimes: optionalIntOf(fields.l, 'l'),
+    batch: isTrue(fields.m),
     brokerName: fields.n ?? fields.bname
   }
+}
+
+function textOf(value: string | undefined, name: string): string {
+  if (value === undefined) throw badField(name, 'is missing')
+  return value
 }
 
 /** Straight from the undecoded map; anything out of the ordinary goes the long way, which also finds the words for what is wrong. */
@@ -155,13 +151,13 @@ function decodeShortBinary(raw: Buffer, command: CommandHeader): SendMessageRequ
         header.reconsumeTimes = int32(raw, start, at, 'j')
         break
       case 0x6b:
-        header.unitMode = isTrue(raw, start, at)
+        header.unitMode = readsTrue(raw, start, at)
         break
       case 0x6c:
         header.maxReconsumeTimes = int32(raw, start, at, 'l')
         break
       case 0x6d:
-        header.batch = isTrue(raw, start, at)
+        header.batch = readsTrue(raw, start, at)
         break
       case 0x6e:
         header.brokerName = cachedText(3, raw, start, at)
@@ -206,7 +202,7 @@ function digits(raw: Buffer, start: number, end: number): number {
 }
 
 /** "true" in any case. */
-function isTrue(raw: Buffer, start: number, end: number): boolean {
+function readsTrue(raw: Buffer, start: number, end: number): boolean {
   return (
     end - start === 4 &&
     ((raw[start] as number) | 0x20) === 0x74 &&
