@@ -60,9 +60,9 @@ export class HeartbeatService {
     try {
       const answer = await this.#remoting.invoke(addr, request, this.#settings.timeoutMillis)
       if (answer.code === ResponseCode.SUCCESS) return
-      this.#logger.warn(`${what} at broker ${addr} refused: ${answer.code} ${logText(answer.remark ?? '')}`)
+      this.#logger.warn(`${what} at broker ${logText(addr)} refused: ${answer.code} ${logText(answer.remark ?? '')}`)
     } catch (error) {
-      this.#logger.warn(`${what} at broker ${addr} failed: ${logText(error)}`)
+      this.#logger.warn(`${what} at broker ${logText(addr)} failed: ${logText(error)}`)
     }
   }
 }

@@ -205,7 +205,7 @@ export class MQClientInstance {
 
   #cleanOfflineBroker(): void {
     for (const addr of this.#brokers.clean(this.#routes.routes())) {
-      this.logger.info(`broker ${addr} is in no route any more`)
+      this.logger.info(`broker ${logText(addr)} is in no route any more`)
       if ((this.remoting.connection(addr)?.inFlight ?? 0) === 0) this.remoting.closeConnection(addr)
     }
   }

@@ -79,7 +79,8 @@ export class NameServerList {
     this.#remoting.closeConnection(address)
     if (addresses !== this.#addresses || addresses[this.#chosen % addresses.length] !== address) return
     this.#chosen = (this.#chosen + 1) % addresses.length
-    if (addresses.length > 1) this.#logger.warn(`name server ${address} failed, next is ${addresses[this.#chosen]}`)
+    if (addresses.length > 1)
+      this.#logger.warn(`name server ${logText(address)} failed, next is ${logText(addresses[this.#chosen])}`)
   }
 }
 

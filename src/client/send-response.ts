@@ -57,7 +57,7 @@ export function processSendResponse(
     const fields = response.extFields
     const result: SendResult = {
       sendStatus,
-      msgId: messageIds(message, fields['batchUniqId'] !== undefined),
+      msgId: messageIds(message, fields['batchUniqId']),
       offsetMsgId: requiredText(fields, 'msgId'),
       messageQueue: new MessageQueue(topic, brokerName, requiredInt(fields, 'queueId')),
       queueOffset: requiredLong(fields, 'queueOffset'),
@@ -74,10 +74,10 @@ export function processSendResponse(
 }
 
 /** The client's id of a message; of a batch those of its messages, unless the broker keeps it as one. */
-function messageIds(message: Message, keptAsOne: boolean): string {
+function messageIds(message: Message, batchUniqId: string | undefined): string {
   const batch = message as Message & Partial<BatchMessage>
-  if (batch.uniqKeys !== undefined && !keptAsOne) return batch.uniqKeys.join(',')
-  return message.uniqKey ?? ''
+  if (batch.uniqKeys !== undefined && batchUniqId === undefined) return batch.uniqKeys.join(',')
+  return message.uniqKey ?? batchUniqId ?? ''
 }
 
 /** `CODE: 13  DESC: remark BROKER: addr`, with what is known about whether the message was stored. */

@@ -25,7 +25,12 @@ export function topicRouteToPublishInfo(topic: string, routeData: TopicRouteData
   if (order !== undefined && order !== '') {
     return { topic, messageQueues: orderedQueues(topic, order), orderTopic: true, routeData }
   }
-  return { topic, messageQueues: isStatic(routeData) ? [] : writeQueues(topic, routeData), orderTopic: false, routeData }
+  return {
+    topic,
+    messageQueues: (routeData.topicQueueMappingByBroker?.size ?? 0) > 0 ? [] : writeQueues(topic, routeData),
+    orderTopic: false,
+    routeData
+  }
 }
 
 function orderedQueues(topic: string, conf: string): MessageQueue[] {
@@ -52,11 +57,4 @@ function writeQueues(topic: string, routeData: TopicRouteData): MessageQueue[] {
 
 function byBrokerName(a: { brokerName: string }, b: { brokerName: string }): number {
   return a.brokerName < b.brokerName ? -1 : a.brokerName > b.brokerName ? 1 : 0
-}
-
-function isStatic(routeData: TopicRouteData): boolean {
-  const mapping = (routeData as { topicQueueMappingByBroker?: unknown }).topicQueueMappingByBroker
-  return (
-    typeof mapping === 'object' && mapping !== null && (mapping instanceof Map ? mapping.size : Object.keys(mapping).length) > 0
-  )
 }

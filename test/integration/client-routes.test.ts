@@ -125,6 +125,16 @@ describe('lookups', () => {
     expect((await patient).messageQueues).toHaveLength(8)
   })
 
+  it('process-R2 an answered lookup leaves no deadline behind', async () => {
+    await rig.nameServer()
+    await rig.register({})
+    const instance = rig.instance()
+    await instance.tryToFindTopicPublishInfo('T', findRoute)
+    const { pending } = rig.clock
+    await Promise.all(Array.from({ length: 20 }, () => instance.tryToFindTopicPublishInfo('U', findRoute)))
+    expect(rig.clock.pending).toBe(pending)
+  })
+
   it('a topic nobody knows borrows the template, with as many queues as a new topic gets', async () => {
     await rig.nameServer()
     await rig.register({ topics: [template, { topicName: 'U' }] })
@@ -147,7 +157,10 @@ describe('lookups', () => {
     await instance.start()
     await instance.tryToFindTopicPublishInfo('New', findRoute)
     await rig.clock.advance(1000)
-    expect(instance.publishInfo('U')?.messageQueues).toHaveLength(8)
+    const unchanged = instance.publishInfo('U')
+    expect(unchanged?.messageQueues).toHaveLength(8)
+    await rig.clock.advance(30_000)
+    expect(instance.publishInfo('U')).toBe(unchanged)
     const topics = [template, { topicName: 'U', writeQueueNums: 2 }, { topicName: 'New', writeQueueNums: 1 }]
     await rig.register({ topics, dataVersion: { counter: 2 } })
     await rig.clock.advance(28_900)

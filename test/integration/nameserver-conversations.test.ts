@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { NameServer } from '../../src/nameserver/name-server.ts'
 import { parseFastjson } from '../../src/protocol/fastjson.ts'
@@ -6,8 +5,8 @@ import { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import { decodeTopicRoute, type QueueData } from '../../src/protocol/topic-route.ts'
 import { MemoryNetwork } from '../../src/transport/memory-network.ts'
 import { type Conversation, conversations, type RecordedFrame } from '../golden/load.ts'
+import { RawPeer } from '../support/raw-peer.ts'
 import { registerBrokerRequest, topicConfig } from '../support/registration.ts'
-import { ScriptedPeer } from '../support/scripted-peers.ts'
 
 /**
  * What real clients asked the recorded 5.3.3 name server, asked of ours. The only difference allowed: a binary request is answered in
@@ -42,8 +41,8 @@ class Replay {
   readonly #network = new MemoryNetwork()
   readonly #server = new NameServer({ network: this.#network })
   readonly #topics = new Map<string, QueueData>()
-  #broker!: ScriptedPeer
-  #client!: ScriptedPeer
+  #broker!: RawPeer
+  #client!: RawPeer
   #counter = 0
 
   async run({ frames }: Conversation): Promise<number> {
@@ -63,8 +62,8 @@ class Replay {
     return compared
   }
 
-  async #connect(): Promise<ScriptedPeer> {
-    return new ScriptedPeer((await this.#network.connect(this.#server.host, this.#server.port, {})) as unknown as Socket)
+  async #connect(): Promise<RawPeer> {
+    return RawPeer.connect(this.#network, this.#server)
   }
 
   async #compare(frame: RecordedFrame, recordedAnswer: RecordedFrame): Promise<void> {

@@ -1,12 +1,11 @@
-import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NameServer } from '../../src/nameserver/name-server.ts'
 import { parseFastjson } from '../../src/protocol/fastjson.ts'
 import { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import { MemoryNetwork } from '../../src/transport/memory-network.ts'
 import { type Probe, probes as recordedProbes } from '../golden/load.ts'
+import { RawPeer } from '../support/raw-peer.ts'
 import { registerBrokerRequest, type TestBroker } from '../support/registration.ts'
-import { ScriptedPeer } from '../support/scripted-peers.ts'
 
 /** Where we answer otherwise than the recorded 5.3.3 name server, field by field, and why. */
 const BINARY = 'a binary request is answered in binary: who asks in one form reads that form'
@@ -72,16 +71,16 @@ const main = probes.filter(({ name }) => MAIN.test(name))
 class Rig {
   readonly network = new MemoryNetwork()
   readonly server = new NameServer({ network: this.network })
-  readonly #peers: ScriptedPeer[] = []
-  #brokers!: ScriptedPeer
+  readonly #peers: RawPeer[] = []
+  #brokers!: RawPeer
 
   async start(): Promise<void> {
     await this.server.start()
     this.#brokers = await this.connect()
   }
 
-  async connect(): Promise<ScriptedPeer> {
-    const peer = new ScriptedPeer((await this.network.connect(this.server.host, this.server.port, {})) as unknown as Socket)
+  async connect(): Promise<RawPeer> {
+    const peer = await RawPeer.connect(this.network, this.server)
     this.#peers.push(peer)
     return peer
   }
@@ -101,14 +100,14 @@ class Rig {
     return Promise.race([peer.next(), peer.closed.then((): typeof CLOSED => CLOSED)]).catch((): typeof CLOSED => CLOSED)
   }
 
-  async #silence(peer: ScriptedPeer, probe: Probe): Promise<Answer> {
+  async #silence(peer: RawPeer, probe: Probe): Promise<Answer> {
     const marker = RemotingCommand.request(106)
     marker.opaque = 0x7abc
     if (probe.name.startsWith('len-max-ok-incomplete')) {
       const other = await this.connect()
       other.send(marker)
       await other.next()
-      return peer.frames.length === 0 && !peer.socket.destroyed ? SILENT : CLOSED
+      return peer.frames.length === 0 && !peer.ended ? SILENT : CLOSED
     }
     peer.send(marker)
     const answer = await peer.next()
