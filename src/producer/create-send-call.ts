@@ -5,6 +5,7 @@ import { MessageConst } from '../protocol/message-const.ts'
 import { createUniqId } from '../protocol/message-id.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
 import type { CommunicationMode } from './communication-mode.ts'
+import { copyProperties } from './copy-properties.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { ProducerContext } from './producer-context.ts'
 import type { PublishTopic, PublishTopics } from './publish-topic.ts'
@@ -62,7 +63,7 @@ export function createSendCall(
 function copyOf(context: ProducerContext, topic: PublishTopic, message: Message): Message {
   const { namespace, maxMessageSize } = context.config
   checkBody(message.body, maxMessageSize)
-  const properties = new Map(message.properties)
+  const properties = copyProperties(message.properties)
   if (!properties.has(MessageConst.UNIQ_KEY)) properties.set(MessageConst.UNIQ_KEY, createUniqId(context.clock.now()))
   if (namespace !== undefined) properties.set(MessageConst.INSTANCE_ID, namespace)
   return Message.of(topic.name, context.slab.copy(message.body), message.flag, properties)

@@ -5,6 +5,7 @@ import { Message } from '../protocol/message.ts'
 import { MessageConst } from '../protocol/message-const.ts'
 import { createUniqId } from '../protocol/message-id.ts'
 import { RETRY_PREFIX } from '../protocol/topics.ts'
+import { copyProperties } from './copy-properties.ts'
 
 /** Several messages that travel and are stored together; Java's `MessageBatch`. Its body is never compressed. */
 export class MessageBatch extends Message implements BatchMessage {
@@ -28,7 +29,7 @@ export class MessageBatch extends Message implements BatchMessage {
     const first = messages[0] as Message
     const copies = messages.map((message) => {
       checkMember(first, message)
-      const properties = new Map(message.properties)
+      const properties = copyProperties(message.properties)
       if (!properties.has(MessageConst.UNIQ_KEY)) properties.set(MessageConst.UNIQ_KEY, createUniqId(now))
       if (namespace !== undefined) properties.set(MessageConst.INSTANCE_ID, namespace)
       return Message.of(topic, message.body, message.flag, properties)

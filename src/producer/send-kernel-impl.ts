@@ -8,6 +8,7 @@ import { MessageQueue } from '../protocol/message-queue.ts'
 import { encodeProperties } from '../protocol/properties.ts'
 import type { SendMessageRequestHeader } from '../protocol/send-message-header.ts'
 import { RETRY_PREFIX } from '../protocol/topics.ts'
+import { copyProperties } from './copy-properties.ts'
 import { messageTypeOf } from './message-type.ts'
 import type { SendCall } from './send-call.ts'
 import { toRocketMQError } from './send-error.ts'
@@ -73,7 +74,7 @@ function sendOneway(
 
 function copyForAttempt(call: SendCall): Message {
   const { topic, body, flag, properties } = call.message
-  return Message.of(topic, call.context.slab.copy(body), flag, new Map(properties))
+  return Message.of(topic, call.context.slab.copy(body), flag, copyProperties(properties))
 }
 
 function runHooks(call: SendCall, message: Message): void {

@@ -2,6 +2,7 @@ import { withoutNamespace, wrapNamespace } from '../client/namespace-util.ts'
 import { MQClientException, RemotingTooMuchRequestException, type RocketMQError } from '../internal/errors.ts'
 import { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
+import { copyProperties } from './copy-properties.ts'
 import type { SendCall } from './send-call.ts'
 import { attemptError } from './send-error.ts'
 import { sendKernelImpl } from './send-kernel-impl.ts'
@@ -48,7 +49,11 @@ function select(call: SendCall): MessageQueue {
   const own = namespace === undefined ? queues : queues.map((queue) => renamed(queue, withoutNamespace(queue.topic, namespace)))
   let selected: MessageQueue | undefined
   try {
-    selected = call.selector?.(own, Message.of(withoutNamespace(topic, namespace), body, flag, new Map(properties)), call.arg)
+    selected = call.selector?.(
+      own,
+      Message.of(withoutNamespace(topic, namespace), body, flag, copyProperties(properties)),
+      call.arg
+    )
   } catch (cause) {
     throw new MQClientException('select message queue threw exception.', { code: 'SELECTOR', cause })
   }

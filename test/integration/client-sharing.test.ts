@@ -82,6 +82,18 @@ describe('sharing of clients', () => {
 })
 
 describe('a client', () => {
+  it('takes its name servers from NAMESRV_ADDR when none are given', () => {
+    const before = process.env['NAMESRV_ADDR']
+    process.env['NAMESRV_ADDR'] = 'a:1;b:2'
+    try {
+      expect([...rig.instance({ namesrvAddr: undefined }).nameServerAddresses].sort()).toEqual(['a:1', 'b:2'])
+      expect(rig.instance({ namesrvAddr: 'c:3' }).nameServerAddresses).toEqual(['c:3'])
+    } finally {
+      if (before === undefined) delete process.env['NAMESRV_ADDR']
+      else process.env['NAMESRV_ADDR'] = before
+    }
+  })
+
   it('security-X9 shows no key in inspections, logs or errors', async () => {
     const instance = rig.instance({ instanceName: 'shared', credentials })
     await instance.start()
