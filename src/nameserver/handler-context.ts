@@ -1,4 +1,3 @@
-import type { Logger } from '../internal/logger.ts'
 import { ResponseCode } from '../protocol/codes.ts'
 import { type ExtFields, RemotingCommand } from '../protocol/remoting-command.ts'
 import type { KVConfigManager } from './kv-config-manager.ts'
@@ -10,7 +9,6 @@ export interface HandlerContext {
   readonly routes: RouteInfoManager
   readonly kvConfig: KVConfigManager
   readonly config: NamesrvConfig
-  readonly logger: Logger
 }
 
 export function success(request: RemotingCommand, body?: Buffer, extFields?: ExtFields): RemotingCommand {

@@ -53,12 +53,7 @@ export class NameServer {
     this.#logger = options.logger ?? silentLogger
     this.routes = new RouteInfoManager(this.#config, this.#clock, this.#logger)
     const dispatcher = new RequestDispatcher({ logger: this.#logger, faults: options.faults, describe: describeRequest })
-    registerHandlers(dispatcher, {
-      routes: this.routes,
-      kvConfig: new KVConfigManager(),
-      config: this.#config,
-      logger: this.#logger
-    })
+    registerHandlers(dispatcher, { routes: this.routes, kvConfig: new KVConfigManager(), config: this.#config })
     this.#server = new RemotingServer({
       network: options.network ?? tcpNetwork,
       clock: this.#clock,

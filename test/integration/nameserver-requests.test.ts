@@ -112,6 +112,15 @@ describe('name server', () => {
     expect(await brokersOf('T')).toEqual([])
   })
 
+  it('a broker may ask for another time, and for its acting master and zone to be told', async () => {
+    const fields = { heartbeatTimeoutMillis: '1000', enableActingMaster: 'true', __ZONE_NAME: 'z1' }
+    await register({ fields })
+    const { brokerDatas } = decodeTopicRoute((await ask(105, { topic: 'T' })).body)
+    expect(brokerDatas[0]).toMatchObject({ enableActingMaster: true, zoneName: 'z1' })
+    await clock.advance(5000)
+    expect(await brokersOf('T')).toEqual([])
+  })
+
   it('store-67 wipes and adds the write permission', async () => {
     await register()
     const perm = async (): Promise<number> => decodeTopicRoute((await ask(105, { topic: 'T' })).body).queueDatas[0].perm
