@@ -16,6 +16,7 @@ import type { HostAddress } from '../protocol/host-address.ts'
 import { hostAddress } from '../protocol/host-address.ts'
 import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
 import { RemotingCommand } from '../protocol/remoting-command.ts'
+import type { ByteReceiver } from './byte-receiver.ts'
 import type { WatchLimits, WatchVerdict } from './connection-watch.ts'
 import { ConnectionWatch } from './connection-watch.ts'
 import { FrameWriter } from './frame-writer.ts'
@@ -59,6 +60,8 @@ export class Connection {
   readonly #watch: ConnectionWatch
   readonly #state
   readonly #pendingOwner: PendingOwner = { onTimeout: (pending) => this.#timedOut(pending) }
+  /** Whether incoming bytes are only good until they are read, so that what outlives that must be copied. */
+  readonly #bytesAreLent: boolean
   #closeListeners: Array<(error: RocketMQError | undefined) => void> = []
   #attributes: Map<unknown, unknown> | undefined
   #closed = false
@@ -70,8 +73,11 @@ export class Connection {
   /** Reads so far; a request remembers how many there were when it left. */
   #reads = 0
 
-  /** @param remoteAddr the address as it was dialled. @default the peer's address */
-  constructor(socket: NetworkSocket, owner: ConnectionOwner, remoteAddr?: string) {
+  /**
+   * @param remoteAddr the address as it was dialled. @default the peer's address
+   * @param receiver brings the bytes where the socket does not emit them.
+   */
+  constructor(socket: NetworkSocket, owner: ConnectionOwner, remoteAddr?: string, receiver?: ByteReceiver) {
     const host = plainHost(socket.remoteAddress)
     this.#owner = owner
     this.#socket = socket
@@ -94,6 +100,8 @@ export class Connection {
       (verdict) => this.#onVerdict(verdict)
     )
     this.#watch.start(now)
+    this.#bytesAreLent = receiver !== undefined
+    receiver?.attach((bytes) => this.#onData(bytes))
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('error', (error: Error) => this.#onSocketError(error))
     socket.on('end', () => this.close())
@@ -288,6 +296,11 @@ export class Connection {
     if (this.#closed) return
     this.#frames++
     const command = RemotingCommand.decode(bytes, start, end)
+    if (this.#bytesAreLent) {
+      if (command.body !== undefined) command.body = Buffer.from(command.body)
+      // Reading the fields of a request decodes them; those of an answer are below.
+      if (!command.isResponse && command.rawExtFields !== undefined) void command.extFields
+    }
     if (!command.isResponse) {
       this.#owner.onRequest(this, command)
       return

@@ -1,7 +1,7 @@
 import { formatAddress } from '../internal/address.ts'
 import { RemotingConnectException, RemotingException } from '../internal/errors.ts'
 import { memoryPair } from './memory-socket.ts'
-import type { Network, NetworkListener, NetworkSocket, TlsClientOptions, TlsServerOptions } from './network.ts'
+import type { Network, NetworkConnectOptions, NetworkListener, NetworkSocket, TlsServerOptions } from './network.ts'
 
 interface Listener {
   readonly host: string
@@ -22,11 +22,7 @@ export class MemoryNetwork implements Network {
   #nextListenPort = 20_000
   #nextClientPort = 40_000
 
-  connect(
-    host: string,
-    port: number,
-    options: { tls?: TlsClientOptions | undefined; signal?: AbortSignal | undefined }
-  ): Promise<NetworkSocket> {
+  connect(host: string, port: number, options: NetworkConnectOptions): Promise<NetworkSocket> {
     const addr = formatAddress(host, port)
     return new Promise((resolve, reject) => {
       const { signal } = options

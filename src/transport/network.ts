@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { ByteReceiver } from './byte-receiver.ts'
 
 /** TLS of the client side. Verification is on unless `rejectUnauthorized: false` is given. */
 export interface TlsClientOptions {
@@ -36,17 +37,20 @@ export interface NetworkListener {
   close(): Promise<void>
 }
 
+export interface NetworkConnectOptions {
+  tls?: TlsClientOptions | undefined
+  signal?: AbortSignal | undefined
+  /** A network that can may hand incoming bytes to this instead of emitting them as `data`; one that cannot ignores it. */
+  receiver?: ByteReceiver | undefined
+}
+
 /** Where sockets come from: real TCP, or memory. An ordinary option of producer, client, broker and name server. */
 export interface Network {
   /**
    * Opens a connection; resolves when it is usable (after the TLS handshake), rejects with RemotingConnectException.
    * Aborting `signal` gives up at once and leaves no handle.
    */
-  connect(
-    host: string,
-    port: number,
-    options: { tls?: TlsClientOptions | undefined; signal?: AbortSignal | undefined }
-  ): Promise<NetworkSocket>
+  connect(host: string, port: number, options: NetworkConnectOptions): Promise<NetworkSocket>
   /** Listens on `host:port`, port 0 for any free one. */
   listen(
     host: string,

@@ -5,6 +5,7 @@ import type { FaultTable } from '../internal/fault-table.ts'
 import type { TimerWheel } from '../internal/timer-wheel.ts'
 import { WheelEntry } from '../internal/timer-wheel.ts'
 import { connectFailed } from './address-channel.ts'
+import type { ByteReceiver } from './byte-receiver.ts'
 import type { Network, NetworkSocket, TlsClientOptions } from './network.ts'
 
 interface OpenSocketOptions {
@@ -15,6 +16,7 @@ interface OpenSocketOptions {
   wheel: TimerWheel
   clock: Clock
   timeoutMillis: number
+  receiver: ByteReceiver
   /** Gives up at once. */
   signal: AbortSignal
 }
@@ -50,7 +52,7 @@ export async function openSocket(options: OpenSocketOptions): Promise<NetworkSoc
   wheel.add(attempt, timeoutMillis)
   try {
     await connectFault(options, controller.signal)
-    return await network.connect(host, port, { tls, signal: controller.signal })
+    return await network.connect(host, port, { tls, signal: controller.signal, receiver: options.receiver })
   } finally {
     wheel.remove(attempt)
     signal.removeEventListener('abort', abort)

@@ -17,6 +17,7 @@ import { CLIENT_LIMITS } from '../protocol/frame-reader.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
 import { ONEWAY_FLAG } from '../protocol/remoting-command.ts'
 import { AddressChannel, connectFailed } from './address-channel.ts'
+import { ByteReceiver } from './byte-receiver.ts'
 import type { ConnectionOwner, OutgoingRequest, ResponseCallback } from './connection.ts'
 import { Connection } from './connection.ts'
 import type { PendingRequest } from './in-flight-table.ts'
@@ -327,7 +328,9 @@ export class RemotingClient {
   async #open(addr: string, signal: AbortSignal): Promise<Connection> {
     const { network, tls, connectTimeout = 3000, faults } = this.#options
     try {
+      const receiver = new ByteReceiver()
       const socket = await openSocket({
+        receiver,
         addr,
         network,
         tls,
@@ -337,7 +340,7 @@ export class RemotingClient {
         timeoutMillis: connectTimeout,
         signal
       })
-      const connection = new Connection(socket, this.#owner, addr)
+      const connection = new Connection(socket, this.#owner, addr, receiver)
       this.stats.connects++
       this.#connections.add(connection)
       connection.onClose(() => this.#connections.delete(connection))

@@ -2,26 +2,33 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { formatAddress } from '../internal/address.ts'
 import { RemotingConnectException } from '../internal/errors.ts'
-import type { Network, NetworkListener, NetworkSocket, TlsClientOptions, TlsServerOptions } from './network.ts'
+import type { ByteReceiver } from './byte-receiver.ts'
+import type {
+  Network,
+  NetworkConnectOptions,
+  NetworkListener,
+  NetworkSocket,
+  TlsClientOptions,
+  TlsServerOptions
+} from './network.ts'
 
 /** Connections the kernel holds for us before we accept them. */
 const BACKLOG = 1024
 
+/** What one read may bring, bytes. */
+const READ_BUFFER = 64 * 1024
+
 /** A TLS client has this long to finish its handshake, ms. */
 const HANDSHAKE_MILLIS = 5000
 
-function connect(
-  host: string,
-  port: number,
-  options: { tls?: TlsClientOptions | undefined; signal?: AbortSignal | undefined }
-): Promise<NetworkSocket> {
+function connect(host: string, port: number, options: NetworkConnectOptions): Promise<NetworkSocket> {
   const { signal } = options
   return new Promise((resolve, reject) => {
     const addr = formatAddress(host, port)
     if (signal?.aborted) return reject(connectFailed(addr, signal.reason))
     const socket =
       options.tls === undefined
-        ? net.connect({ host, port, noDelay: true })
+        ? net.connect({ host, port, noDelay: true, ...reading(options.receiver) })
         : tls.connect({ ...tlsOptions(host, options.tls), host, port })
     const ready = options.tls === undefined ? 'connect' : 'secureConnect'
     const finish = (): void => {
@@ -48,6 +55,17 @@ function connect(
     socket.once('close', closed)
     signal?.addEventListener('abort', aborted, { once: true })
   })
+}
+
+/** Reads into one buffer for the life of the socket. */
+function reading(receiver: ByteReceiver | undefined): { onread?: net.OnReadOpts } {
+  if (receiver === undefined) return {}
+  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER)
+  const callback = (length: number): boolean => {
+    receiver.deliver(buffer.subarray(0, length))
+    return true
+  }
+  return { onread: { buffer, callback } }
 }
 
 function tlsOptions(host: string, options: TlsClientOptions): tls.ConnectionOptions {

@@ -118,6 +118,23 @@ test('net-N18 memory is used again only after the socket has called back for it'
   expect(socket.taken.equals(Buffer.concat(sent.map(frameToBuffer)))).toBe(true)
 })
 
+test('net-N18 a chunk that is part of a write twice is given back once', async () => {
+  const first = writer()
+  first.out.append(frame(1))
+  first.out.append(frame(2, 70_000))
+  // Behind the large body the same chunk goes on, until it is full.
+  for (let n = 0; n < 10; n++) first.out.append(frame(3, 20_000))
+  await nextTurn()
+  await first.socket.done()
+  const pairs = Array.from({ length: 4 }, writer)
+  for (const [n, { out }] of pairs.entries()) out.append(frame(10 + n, 1000))
+  await nextTurn()
+  for (const [n, { socket }] of pairs.entries()) {
+    await socket.done()
+    expect(socket.taken.toString('hex')).toBe(bytesOf(frame(10 + n, 1000)))
+  }
+})
+
 test('net-N18 random sizes, turns and write completions never mix bytes up', async () => {
   let seed = Number(process.env.TEST_SEED) % 2147483647 || 1
   const random = (below: number): number => {

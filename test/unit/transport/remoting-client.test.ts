@@ -110,6 +110,46 @@ test('a refused connect says which address and why, and the next call tries agai
   expect(clock.pending).toBe(0)
 })
 
+test('bodies of answers and fields of requests stay as they came, whatever is read later', async () => {
+  const server = await ScriptedServer.start()
+  const { client } = remotingClient()
+  const requests: RemotingCommand[] = []
+  client.registerProcessor(39, (request) => void requests.push(request))
+  const calls = Array.from({ length: 50 }, (_, n) => client.invoke(server.addr, echo(n), 5000))
+  const peer = await server.accept()
+  for (const request of await peer.frames.take(50)) {
+    const ask = RemotingCommand.request(
+      39,
+      { n: `${request.extFields.n} `.repeat(40) },
+      Buffer.alloc(500, Number(request.extFields.n))
+    )
+    ask.serializeType = 1
+    peer.send(ask)
+    peer.answer(request, 0, undefined, undefined, Buffer.alloc(500, Number(request.extFields.n)))
+    // Each in a read of its own.
+    await nextTurn(2)
+  }
+  for (const [n, answer] of (await Promise.all(calls)).entries()) expect(answer.body?.equals(Buffer.alloc(500, n))).toBe(true)
+  await until(() => requests.length === 50)
+  for (const [n, request] of requests.entries()) {
+    expect(request.extFields.n).toBe(`${n} `.repeat(40))
+    expect(request.body?.equals(Buffer.alloc(500, n))).toBe(true)
+  }
+  await client.close()
+  await server.close()
+})
+
+test('a peer that speaks first is heard', async () => {
+  const server = await ScriptedServer.start((peer) => peer.destroy())
+  server.peers.onEach((peer) => peer.write(Buffer.alloc(8)))
+  const { client } = remotingClient()
+  const connection = await client.connect(server.addr, 1000)
+  await new Promise<void>((resolve) => connection.onClose(() => resolve()))
+  expect(connection.closeError).toMatchObject({ name: 'RemotingCommandException' })
+  await client.close()
+  await server.close()
+})
+
 test('GO_AWAY: the request is sent once more on a new connection with a fresh opaque; the old one finishes what is in flight', async () => {
   const server = await ScriptedServer.start()
   const { client } = remotingClient()

@@ -77,4 +77,5 @@ test('a handshake that never ends leaves no handle when either side closes', asy
     await rig.server.close()
     await closed
   })
-})
+  // Less than the handshake deadline, which would end it too.
+}, 4000)
