@@ -23,15 +23,21 @@ export interface SendFields {
 /** A name server and a broker in memory under a held clock, and peers that send raw commands. */
 export class BrokerRig {
   readonly network = new MemoryNetwork()
-  readonly clock = new HeldClock()
+  readonly clock: HeldClock
   readonly faults = new FaultTable()
-  readonly nameServer = new NameServer({ network: this.network, clock: this.clock })
+  readonly nameServer: NameServer
   readonly peers: BrokerPeer[] = []
   broker!: BrokerController
   #opaque = 100_000
 
-  static async start(options: Partial<BrokerControllerOptions> = {}): Promise<BrokerRig> {
-    const rig = new BrokerRig()
+  private constructor(now: number | undefined) {
+    this.clock = new HeldClock(now)
+    this.nameServer = new NameServer({ network: this.network, clock: this.clock })
+  }
+
+  /** @param now wall clock at the start. */
+  static async start(options: Partial<BrokerControllerOptions> = {}, now?: number): Promise<BrokerRig> {
+    const rig = new BrokerRig(now)
     await rig.nameServer.start()
     rig.broker = rig.newBroker(options)
     await rig.broker.start()
