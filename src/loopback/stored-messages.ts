@@ -22,7 +22,7 @@ export function* storedMessages(
   let offset = store.getMinOffsetInQueue(topic, queueId)
   for (;;) {
     const result = store.getMessage('LOOPBACK_INSPECTION', topic, queueId, offset, READ_BATCH)
-    if (result.messages.length === 0) return
+    if (result === undefined || result.messages.length === 0) return
     for (const raw of result.messages) yield { ...decodeMessage(raw), brokerName, raw }
     offset = result.nextBeginOffset
   }

@@ -103,7 +103,7 @@ function dispatch(call: SendCall, now: number): void {
 
 /** Before the first attempt nothing was sent; the error tells which message it was. */
 function fail(call: SendCall, error: RocketMQError): void {
-  const { uniqKey } = call.message
+  const { uniqKey } = call
   call.fail(uniqKey === undefined ? error : enrichError(error, { uniqKey }))
 }
 

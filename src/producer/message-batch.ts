@@ -7,17 +7,28 @@ import { createUniqId } from '../protocol/message-id.ts'
 import { RETRY_PREFIX } from '../protocol/topics.ts'
 import { copyProperties } from './copy-properties.ts'
 
-/** Several messages that travel and are stored together; Java's `MessageBatch`. Its body is never compressed. */
+/**
+ * Several messages that travel and are stored together; Java's `MessageBatch`. Its body is never compressed.
+ *
+ * Unlike Java's 5.x batch it has no UNIQ_KEY of its own: a 5.x broker appends the batch's properties to those of each member, so all
+ * members would read back with that one id, which the result does not list. Here they keep their own, the ones in `SendResult.msgId`.
+ */
 export class MessageBatch extends Message implements BatchMessage {
   readonly uniqKeys: readonly string[]
   /** Copies of the messages, with their ids. */
   readonly messages: readonly Message[]
 
-  private constructor(topic: string, messages: readonly Message[], body: Buffer, waitStoreMsgOK: boolean, now: number) {
+  private constructor(topic: string, messages: readonly Message[], body: Buffer, waitStoreMsgOK: boolean) {
     super({ topic, body, waitStoreMsgOK })
     this.messages = messages
     this.uniqKeys = messages.map((message) => message.uniqKey as string)
-    this.uniqKey = createUniqId(now)
+  }
+
+  /** The same messages and bytes in a batch of its own, whose properties may be changed. */
+  copy(): MessageBatch {
+    const copy = new MessageBatch(this.topic, this.messages, Buffer.from(this.body), waits(this))
+    for (const [name, value] of this.properties) copy.properties.set(name, value)
+    return copy
   }
 
   /**
@@ -34,7 +45,7 @@ export class MessageBatch extends Message implements BatchMessage {
       if (namespace !== undefined) properties.set(MessageConst.INSTANCE_ID, namespace)
       return Message.of(topic, message.body, message.flag, properties)
     })
-    return new MessageBatch(topic, copies, encodeBatch(copies), waits(first), now)
+    return new MessageBatch(topic, copies, encodeBatch(copies), waits(first))
   }
 }
 

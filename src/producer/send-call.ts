@@ -7,6 +7,7 @@ import { MessageQueue } from '../protocol/message-queue.ts'
 import { type AbortListener, unwatchAbort, watchAbort } from './abort-watch.ts'
 import type { RegisteredCall } from './call-registry.ts'
 import type { CommunicationMode } from './communication-mode.ts'
+import { MessageBatch } from './message-batch.ts'
 import type { ProducerContext } from './producer-context.ts'
 import type { PublishTopic } from './publish-topic.ts'
 import { enrichError, mayHaveBeenStored } from './send-error.ts'
@@ -94,6 +95,11 @@ export class SendCall implements RegisteredCall, AbortListener {
     this.#outcome = outcome
     context.calls.add(this)
     if (this.signal !== undefined) watchAbort(this.signal, this)
+  }
+
+  /** The message's id; of a batch those of its messages, comma-joined. */
+  get uniqKey(): string | undefined {
+    return this.message instanceof MessageBatch ? this.message.uniqKeys.join(',') : this.message.uniqKey
   }
 
   /** Ms that are left. */
@@ -187,7 +193,7 @@ export class SendCall implements RegisteredCall, AbortListener {
     }
     // What was handed over may be on its way, or leave once the connection is there.
     const maybeStored = this.maybeStored || this.#attemptOpen
-    const { uniqKey } = this.message
+    const { uniqKey } = this
     const final = enrichError(error, { maybeStored, ...(uniqKey === undefined ? {} : { uniqKey }) })
     this.endAttempt(final, undefined)
     this.fail(enrichError(final, { attempts: this.attempts }))

@@ -88,7 +88,7 @@ function finish(call: SendCall, error: RocketMQError): void {
   }
   const failed: FailedSend = {
     topic: call.topic.name,
-    uniqKey: call.message.uniqKey,
+    uniqKey: call.uniqKey,
     attempts: call.attempts,
     lastError: error,
     maybeStored: call.maybeStored,

@@ -9,6 +9,7 @@ import { encodeProperties } from '../protocol/properties.ts'
 import type { SendMessageRequestHeader } from '../protocol/send-message-header.ts'
 import { RETRY_PREFIX } from '../protocol/topics.ts'
 import { copyProperties } from './copy-properties.ts'
+import { MessageBatch } from './message-batch.ts'
 import { messageTypeOf } from './message-type.ts'
 import type { SendCall } from './send-call.ts'
 import { toRocketMQError } from './send-error.ts'
@@ -73,6 +74,7 @@ function sendOneway(
 }
 
 function copyForAttempt(call: SendCall): Message {
+  if (call.message instanceof MessageBatch) return call.message.copy()
   const { topic, body, flag, properties } = call.message
   return Message.of(topic, call.context.slab.copy(body), flag, copyProperties(properties))
 }

@@ -27,7 +27,7 @@ export function sendToQueue(call: SendCall, mq: MessageQueue, now: number): void
     call.fail(
       attemptError({
         topic: call.topic.name,
-        uniqKey: call.message.uniqKey,
+        uniqKey: call.uniqKey,
         attempts: call.attempts,
         lastError: error,
         maybeStored: call.maybeStored,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { MQBrokerException, MQClientException, type RocketMQError } from '../../src/internal/errors.ts'
 import { HeldClock } from '../../src/internal/held-clock.ts'
 import type { DefaultMQProducer } from '../../src/producer/default-mq-producer.ts'
+import type { MessageBatch } from '../../src/producer/message-batch.ts'
 import type { SendMessageContext } from '../../src/producer/send-message-context.ts'
 import { Message } from '../../src/protocol/message.ts'
 import { closeAfterEach, rejection, startCluster, startProducer } from '../support/producers.ts'
@@ -61,6 +62,21 @@ describe('send hooks', () => {
     expect(seen?.sendResult).toBe(result)
     expect(seen?.exception).toBeUndefined()
     expect([seen?.mqTraceContext, seen?.props.get('a')]).toEqual(['mine', 'b'])
+  })
+
+  it('a batch reaches the hooks as a batch, and its result lists the ids of its messages', async () => {
+    const cluster = await startCluster()
+    const producer = await startProducer(cluster)
+    const seen: unknown[] = []
+    producer.registerSendMessageHook({
+      hookName: 'look',
+      sendMessageBefore: ({ message: batch }) =>
+        void seen.push((batch as MessageBatch).messages.map((one) => one.body.toString())),
+      sendMessageAfter: ({ sendResult }) => void seen.push(sendResult?.msgId)
+    })
+    const result = await producer.send([message('one'), message('two')])
+    expect(result.msgId.split(',')).toHaveLength(2)
+    expect(seen).toEqual([['one', 'two'], result.msgId])
   })
 
   it('producer-19 with a callback the after-hook holding the result runs before it; a failure leaves the error', async () => {
