@@ -3,9 +3,6 @@ import type { Clock } from '../internal/clock.ts'
 import { FaultTable } from '../internal/fault-table.ts'
 import { type Logger, logText } from '../internal/logger.ts'
 import { MAGIC_AT, PHYSICAL_OFFSET_AT } from '../protocol/message-codec.ts'
-import { MessageConst } from '../protocol/message-const.ts'
-import { decodeProperties } from '../protocol/properties.ts'
-import { RETRY_PREFIX } from '../protocol/topics.ts'
 import { CommitLog } from './commit-log.ts'
 import { ConsumeQueueStore } from './consume-queue-store.ts'
 import { DiskFlushAndHA } from './disk-flush-and-ha.ts'
@@ -15,7 +12,9 @@ import { IndexService } from './index-service.ts'
 import { MemoryStorage } from './memory-storage.ts'
 import { createMessageStoreConfig, type MessageStoreConfig } from './message-store-config.ts'
 import { offsetByTime } from './offset-by-time.ts'
-import { isRecordMagic, readLong, readRecordHead, STORE_TIMESTAMP_END, storeTimestampOf } from './record-format.ts'
+import { checkMessage } from './put-checks.ts'
+import { type QueryMessageResult, queryByKey } from './query-message.ts'
+import { isRecordMagic, readLong, STORE_TIMESTAMP_END, storeTimestampOf } from './record-format.ts'
 import { ReputService } from './reput-service.ts'
 import { StoreFaults } from './store-faults.ts'
 import { StoreStatsService } from './store-stats-service.ts'
@@ -30,10 +29,6 @@ import type {
   TimeBoundary
 } from './types.ts'
 
-/** Longest topic of a record, bytes; above {@link MAX_TOPIC} only retry topics. */
-const MAX_RETRY_TOPIC = 255
-const MAX_TOPIC = 127
-
 export interface MessageStoreDeps {
   clock: Clock
   logger: Logger
@@ -44,13 +39,6 @@ export interface MessageStoreDeps {
   storage?: CommitLogStorage
   /** What faults know this store by. */
   brokerName?: string
-}
-
-export interface QueryMessageResult {
-  /** Stored records, oldest first. */
-  messages: Buffer[]
-  indexLastUpdateTimestamp: number
-  indexLastUpdatePhyoffset: number
 }
 
 /**
@@ -178,13 +166,19 @@ export class DefaultMessageStore {
   asyncPutMessage(message: MessageExtBrokerInner): MaybePromise<PutMessageResult> {
     const begin = this.#clock.monotonic()
     this.stats.tick(begin)
-    const refusal = this.#checkBeforePut(message)
-    const result = refusal ?? this.#commitLog.asyncPutMessage(message)
+    let result: MaybePromise<PutMessageResult>
+    try {
+      result = this.#checkBeforePut(message) ?? this.#commitLog.asyncPutMessage(message)
+    } catch (error) {
+      result = this.#failed(error)
+    }
     if (isPromise(result)) {
-      return result.then((answer) => {
-        this.stats.putDone(this.#clock.monotonic() - begin, answer.appendResult !== undefined)
-        return answer
-      })
+      return result
+        .catch((error: unknown) => this.#failed(error))
+        .then((answer) => {
+          this.stats.putDone(this.#clock.monotonic() - begin, answer.appendResult !== undefined)
+          return answer
+        })
     }
     this.stats.putDone(0, result.appendResult !== undefined)
     return result
@@ -296,24 +290,8 @@ export class DefaultMessageStore {
    */
   queryMessage(topic: string, key: string, maxNum: number, begin: number, end: number): QueryMessageResult {
     const limit = Math.min(maxNum, this.config.maxMsgsNumBatch)
-    const found: Buffer[] = []
-    let last = -1
-    for (const offset of limit > 0 ? this.#index.query(topic, key) : []) {
-      // A record is found once, also when key and unique key are one.
-      if (offset === last) continue
-      last = offset
-      const record = this.lookMessageByOffset(offset)
-      // Records of the index lie in the order of the log: what comes next is older still.
-      if (record === undefined || storeTimestampOf(record) < begin) break
-      if (storeTimestampOf(record) > end || !hasKey(record, topic, key)) continue
-      found.push(record)
-      if (found.length >= limit) break
-    }
-    return {
-      messages: found.reverse(),
-      indexLastUpdateTimestamp: this.#index.lastUpdateTimestamp,
-      indexLastUpdatePhyoffset: this.#index.lastUpdatePhysicalOffset
-    }
+    const lookup = (offset: number): Buffer | undefined => this.lookMessageByOffset(offset)
+    return queryByKey(this.#index, lookup, topic, key, limit, begin, end)
   }
 
   /** Called for each message once consumers can see it; what the listener throws is logged. Returns what removes it. */
@@ -363,16 +341,16 @@ export class DefaultMessageStore {
       return { status: 'SERVICE_NOT_AVAILABLE', remark: 'the message store is in slave mode (brokerRole)' }
     }
     if (this.#readOnly !== undefined) return { status: 'SERVICE_NOT_AVAILABLE', remark: this.#readOnly }
-    // A UTF-16 unit takes three bytes at most.
-    if (message.topic.length * 3 > MAX_TOPIC) {
-      const length = Buffer.byteLength(message.topic)
-      const limit = message.topic.startsWith(RETRY_PREFIX) ? MAX_RETRY_TOPIC : MAX_TOPIC
-      if (length > limit)
-        return { status: 'MESSAGE_ILLEGAL', remark: `the topic has ${length} bytes, at most ${limit} can be stored` }
-    }
-    if (!ArrayBuffer.isView(message.body)) return { status: 'MESSAGE_ILLEGAL', remark: 'the message has no body' }
+    const illegal = checkMessage(message)
+    if (illegal !== undefined) return illegal
     if (this.isOSPageCacheBusy()) return { status: 'OS_PAGE_CACHE_BUSY', remark: 'an append holds the commit log' }
     return undefined
+  }
+
+  /** Whatever goes wrong inside, the sender gets an answer. */
+  #failed(error: unknown): PutMessageResult {
+    this.#logger.error(`a put failed: ${logText(error)}`)
+    return { status: 'UNKNOWN_ERROR', remark: `the put failed: ${logText(error)}` }
   }
 
   #storeTimestampAt(physicalOffset: number): number {
@@ -386,12 +364,4 @@ export class DefaultMessageStore {
     this.#index.correctMinOffset(minOffset)
     this.#logger.info(`the memory store is full: the oldest messages were dropped, it begins at offset ${minOffset} now`)
   }
-}
-
-/** Whether a record that the index led to has the key: hashes collide. */
-function hasKey(record: Buffer, topic: string, key: string): boolean {
-  const head = readRecordHead(record)
-  if (head.topic !== topic) return false
-  const properties = decodeProperties(head.properties)
-  return properties.get(MessageConst.UNIQ_KEY) === key || (properties.get(MessageConst.KEYS)?.split(' ').includes(key) ?? false)
 }

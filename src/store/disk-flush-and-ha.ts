@@ -109,7 +109,7 @@ export class DiskFlushAndHA {
     message: MessageExtBrokerInner,
     appended: AppendMessageResult
   ): Promise<PutMessageStatus> {
-    const { faults, config, flush, reput } = this.#deps
+    const { faults, config, flush, reput, logger } = this.#deps
     const { action } = struck
     if (action.kind === 'fail') {
       if (action.status === undefined) flush.fail(new Error(action.message ?? 'the flush failed (fault)'))
@@ -118,10 +118,13 @@ export class DiskFlushAndHA {
     const { wroteOffset } = appended
     this.#unflushed.add(wroteOffset)
     // The answer may time out long before the bytes are let go; until then nobody sees them.
-    void faults.over(struck).then(() => {
-      this.#unflushed.delete(wroteOffset)
-      reput.run()
-    })
+    faults
+      .over(struck)
+      .then(() => {
+        this.#unflushed.delete(wroteOffset)
+        reput.run()
+      })
+      .catch((error: unknown) => logger.error(`dispatch after a fault: ${logText(error)}`))
     if (!(await faults.overWithin(struck, config.syncFlushTimeout, this.#closing.promise))) return 'FLUSH_DISK_TIMEOUT'
     return this.#flush(message, appended)
   }

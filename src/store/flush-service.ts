@@ -38,6 +38,8 @@ export class FlushService {
   #watcher: Timer | undefined
   #interval: Timer | undefined
   #closed = false
+  /** Tells a shutdown that no flush is in flight any more. */
+  #idle: (() => void) | undefined
 
   constructor(deps: FlushServiceDeps) {
     this.#deps = deps
@@ -105,8 +107,6 @@ export class FlushService {
     this.#settleAll('FLUSH_DISK_TIMEOUT')
   }
 
-  #idle: (() => void) | undefined
-
   #pump(): void {
     const { storage } = this.#deps
     while (!this.#flushing && this.#failure === undefined && !this.#closed && storage.flushedWhere < this.#wanted) {
@@ -120,10 +120,12 @@ export class FlushService {
       }
       if (pending !== undefined) {
         this.#flushing = true
-        pending.then(
-          () => this.#ended(undefined),
-          (error: unknown) => this.#ended({ error })
-        )
+        pending
+          .then(
+            () => this.#ended(undefined),
+            (error: unknown) => this.#ended({ error })
+          )
+          .catch((error: unknown) => this.#deps.logger.error(`after a flush: ${logText(error)}`))
         return
       }
       if (storage.flushedWhere <= before) return

@@ -8,7 +8,7 @@ import { SCHEDULE_TOPIC } from '../protocol/topics.ts'
 import type { ConsumeQueueStore, TopicQueues } from './consume-queue-store.ts'
 import { deliverTimestamp, parseDelayLevels } from './delay-levels.ts'
 import type { IndexService } from './index-service.ts'
-import type { MessageStoreConfig } from './message-store-config.ts'
+import { DEFAULT_DELAY_LEVELS, type MessageStoreConfig } from './message-store-config.ts'
 import { isRecordMagic, readRecordHead } from './record-format.ts'
 import type { CommitLogStorage, DispatchRequest, MessageExtBrokerInner } from './types.ts'
 
@@ -186,9 +186,19 @@ export class ReputService {
     return tagsCodeOf(properties.get(MessageConst.TAGS))
   }
 
+  /** A text that is none, set while the store runs, leaves the levels as they were. */
   #levels(): readonly number[] {
     const text = this.#deps.config.messageDelayLevel
-    if (this.#delayLevels?.text !== text) this.#delayLevels = { text, millis: parseDelayLevels(text) }
-    return this.#delayLevels.millis
+    const known = this.#delayLevels
+    if (known?.text === text) return known.millis
+    let millis: readonly number[]
+    try {
+      millis = parseDelayLevels(text)
+    } catch (error) {
+      this.#deps.logger.error(logText(error))
+      millis = known?.millis ?? parseDelayLevels(DEFAULT_DELAY_LEVELS)
+    }
+    this.#delayLevels = { text, millis }
+    return millis
   }
 }

@@ -49,7 +49,7 @@ export class StoreFaults {
   /** Settles when a hold is released, or a delay is over. */
   over({ action, released }: StruckFault): Promise<void> {
     if (action.kind !== 'delay') return released
-    return new Promise((resolve) => void this.#clock.setTimeout(resolve, action.millis))
+    return new Promise((resolve) => void this.#clock.setTimeout(resolve, action.millis, { ref: false }))
   }
 
   /** Whether the fault was over within `millis`; false as well when `closing` settles first. */

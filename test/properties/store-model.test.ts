@@ -258,7 +258,7 @@ describe('the store against a model', () => {
       fc.asyncProperty(fc.commands([put, put, illegal, read], { size: '+1', maxCommands: 120 }), (commands) =>
         runModel(commands, { mappedFileSizeCommitLog: 8192 }, undefined)
       ),
-      { numRuns: 40 }
+      { numRuns: 25 }
     ))
 
   it('dropOldest: the same from the minimum on', () =>
@@ -266,7 +266,7 @@ describe('the store against a model', () => {
       fc.asyncProperty(fc.commands([put, put, put, read], { size: '+1', maxCommands: 150 }), (commands) =>
         runModel(commands, { mappedFileSizeCommitLog: 8192, maxBytes: 32_768, whenFull: 'dropOldest' }, undefined)
       ),
-      { numRuns: 40 }
+      { numRuns: 25 }
     ))
 
   it('SYNC_FLUSH with slow and failing flushes: acknowledged and visible exactly when durable', () =>
@@ -283,6 +283,6 @@ describe('the store against a model', () => {
         ),
         (commands) => runModel(commands, { flushDiskType: 'SYNC_FLUSH' }, new SlowStorage({ segmentSize: 8192 }))
       ),
-      { numRuns: 40 }
+      { numRuns: 25 }
     ))
 })

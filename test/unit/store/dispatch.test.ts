@@ -130,6 +130,17 @@ describe('dispatch', () => {
     expect(codes.at(-1)).toBe(clock.now() + 7000)
   })
 
+  it('a messageDelayLevel that is none, set while the store runs, leaves the levels as they were', async () => {
+    const { store, clock } = await startStore({ messageDelayLevel: '5s' })
+    const codes: number[] = []
+    store.onMessageArriving(({ tagsCode }) => codes.push(tagsCode))
+    const delayed = message({ topic: SCHEDULE_TOPIC, props: { DELAY: '1' } })
+    now(store.asyncPutMessage(delayed))
+    store.config.messageDelayLevel = 'soon'
+    expect(now(store.asyncPutMessage(delayed)).status).toBe('PUT_OK')
+    expect(codes).toEqual([clock.now() + 5000, clock.now() + 5000])
+  })
+
   it('store-58 delay levels: units, unknown level, bad text', () => {
     const levels = parseDelayLevels('1s 5m 2h 3d')
     expect(levels).toEqual([1000, 300_000, 7_200_000, 259_200_000])

@@ -376,6 +376,16 @@ describe('shutdown', () => {
     expect([first.value?.status, second.value?.status, down.settled]).toEqual(['PUT_OK', 'PUT_OK', true])
   })
 
+  it('flushes under ASYNC_FLUSH too, without waiting for the interval', async () => {
+    const { store, storage } = await syncStore({ flushDiskType: 'ASYNC_FLUSH' })
+    now(store.asyncPutMessage(message()))
+    const end = store.getMaxPhyOffset()
+    const down = store.shutdown()
+    expect(storage.asked).toEqual([end])
+    await storage.complete()
+    await down
+  })
+
   it('answers puts that a fault holds: FLUSH_DISK_TIMEOUT, or refused when they were not appended yet', async () => {
     const clock = new HeldClock()
     const { store, faults } = await startStore({ flushDiskType: 'SYNC_FLUSH' }, { clock })

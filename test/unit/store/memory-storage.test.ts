@@ -145,6 +145,16 @@ describe('maxBytes', () => {
     expect(store.getEarliestMessageTime()).toBeGreaterThan(0)
   })
 
+  it('a segment that was read last is gone as well when it is dropped', () => {
+    const memory = storage({ maxBytes: 8192, segmentSize: 4096, whenFull: 'dropOldest' })
+    append(memory, 4000)
+    append(memory, 4000)
+    expect(memory.read(0, 4000)).toBeDefined()
+    append(memory, 4000)
+    expect(memory.minOffset).toBe(4096)
+    expect(memory.read(0, 4000)).toBeUndefined()
+  })
+
   it('dropOldest refuses what would not fit into an empty store, and drops nothing for it', () => {
     const memory = storage({ maxBytes: 10_000, whenFull: 'dropOldest' })
     append(memory, 100)

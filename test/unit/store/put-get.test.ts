@@ -111,6 +111,13 @@ describe('put and read back', () => {
     await store.shutdown()
   })
 
+  it('answers UNKNOWN_ERROR, and does not throw, when something breaks inside', async () => {
+    const { store } = await startStore()
+    const broken = { ...message(), propertiesString: undefined as unknown as string }
+    expect(now(store.asyncPutMessage(broken))).toMatchObject({ status: 'UNKNOWN_ERROR', remark: /the put failed/ })
+    expect(now(store.asyncPutMessage(message())).appendResult).toMatchObject({ wroteOffset: 0, logicsOffset: 0 })
+  })
+
   it('is read-only as a slave, unless it may duplicate', async () => {
     const { store } = await startStore({ brokerRole: 'SLAVE' })
     expect(now(store.asyncPutMessage(message()))).toMatchObject({ status: 'SERVICE_NOT_AVAILABLE', remark: /slave/ })
