@@ -8,7 +8,6 @@ const SETTLE_TURNS = 12
 
 interface HeldTimer {
   due: number
-  order: number
   callback: () => void
 }
 
@@ -23,7 +22,6 @@ interface HeldTimer {
 export class HeldClock implements Clock {
   readonly #startedAt: number
   #elapsed = 0
-  #order = 0
   readonly #timers = new Set<HeldTimer>()
   #advancing: Promise<void> = Promise.resolve()
 
@@ -46,7 +44,7 @@ export class HeldClock implements Clock {
   }
 
   setTimeout(callback: () => void, millis: number): Timer {
-    const timer: HeldTimer = { due: this.#elapsed + Math.max(millis, 0), order: this.#order++, callback }
+    const timer: HeldTimer = { due: this.#elapsed + Math.max(millis, 0), callback }
     this.#timers.add(timer)
     return { cancel: () => void this.#timers.delete(timer) }
   }
@@ -85,7 +83,8 @@ export class HeldClock implements Clock {
     let next: HeldTimer | undefined
     for (const timer of this.#timers) {
       if (timer.due > end) continue
-      if (next === undefined || timer.due < next.due || (timer.due === next.due && timer.order < next.order)) next = timer
+      // The set iterates in start order, so the first of those due together stays.
+      if (next === undefined || timer.due < next.due) next = timer
     }
     return next
   }

@@ -1,4 +1,4 @@
-import { RemotingConnectException, type RocketMQError } from '../internal/errors.ts'
+import type { RocketMQError } from '../internal/errors.ts'
 import { RingQueue } from '../internal/ring-queue.ts'
 import type { TimerWheel } from '../internal/timer-wheel.ts'
 import { WheelEntry } from '../internal/timer-wheel.ts'
@@ -103,8 +103,4 @@ export class AddressChannel {
       waiter.settle(error, connection)
     }
   }
-}
-
-export function connectFailed(addr: string, cause: unknown): RemotingConnectException {
-  return new RemotingConnectException(`connect to ${addr} failed`, { code: 'CONNECT_FAILED', retryable: true, cause })
 }

@@ -1,12 +1,7 @@
 import { formatAddress } from '../internal/address.ts'
 import type { Clock } from '../internal/clock.ts'
-import {
-  RemotingCommandException,
-  RemotingException,
-  RemotingSendRequestException,
-  RemotingTimeoutException,
-  RocketMQError
-} from '../internal/errors.ts'
+import type { RocketMQError } from '../internal/errors.ts'
+import { RemotingCommandException, RemotingSendRequestException, RemotingTimeoutException } from '../internal/errors.ts'
 import type { Logger } from '../internal/logger.ts'
 import { logText } from '../internal/logger.ts'
 import type { TimerWheel } from '../internal/timer-wheel.ts'
@@ -20,9 +15,11 @@ import type { ByteReceiver } from './byte-receiver.ts'
 import type { WatchLimits, WatchVerdict } from './connection-watch.ts'
 import { ConnectionWatch } from './connection-watch.ts'
 import { FrameWriter } from './frame-writer.ts'
+import { guard } from './guard.ts'
 import type { OpaqueSequence, OutgoingRequest, PendingOwner, ResponseCallback } from './in-flight-table.ts'
 import { InFlightTable, PendingRequest } from './in-flight-table.ts'
 import type { NetworkSocket } from './network.ts'
+import { asRocketMQError, sendFailed } from './remoting-errors.ts'
 import type { TransportStats } from './transport-stats.ts'
 
 export type { OutgoingRequest, ResponseCallback } from './in-flight-table.ts'
@@ -176,7 +173,7 @@ export class Connection {
    */
   invoke(request: OutgoingRequest, timeoutMillis: number, callback: ResponseCallback, final = false): PendingRequest | undefined {
     if (this.#closed) {
-      process.nextTick(callback, this.#lost(false), undefined)
+      this.#failLater(callback, this.#lost(false))
       return undefined
     }
     const owner = this.#owner
@@ -187,7 +184,7 @@ export class Connection {
       this.#checkSize(request)
       writer.append(request)
     } catch (error) {
-      process.nextTick(callback, asRocketMQError(error), undefined)
+      this.#failLater(callback, asRocketMQError(error))
       return undefined
     }
     const now = owner.clock.monotonic()
@@ -258,7 +255,7 @@ export class Connection {
     this.#socket.destroy()
     const listeners = this.#closeListeners
     this.#closeListeners = []
-    for (const listener of listeners) this.#guard(listener, error)
+    for (const listener of listeners) guard(this.#owner.logger, 'a close listener', listener, error)
     for (const request of pending) {
       this.#owner.wheel.remove(request)
       this.#call(request, this.#lost(request.start < handed), undefined)
@@ -267,7 +264,7 @@ export class Connection {
 
   /** Called once when the connection has closed, with the error if there was one; at once when it is closed already. */
   onClose(listener: (error: RocketMQError | undefined) => void): void {
-    if (this.#closed) this.#guard(listener, this.#closeError)
+    if (this.#closed) guard(this.#owner.logger, 'a close listener', listener, this.#closeError)
     else this.#closeListeners.push(listener)
   }
 
@@ -402,12 +399,7 @@ export class Connection {
   }
 
   #lost(maybeStored: boolean, cause: unknown = this.#closeError): RemotingSendRequestException {
-    return new RemotingSendRequestException(`send request to <${this.remoteAddr}> failed`, {
-      code: 'CONNECTION_LOST',
-      retryable: true,
-      maybeStored,
-      cause
-    })
+    return sendFailed(this.remoteAddr, 'CONNECTION_LOST', maybeStored, cause)
   }
 
   #checkSize(frame: OutgoingFrame): void {
@@ -428,21 +420,12 @@ export class Connection {
     }
   }
 
-  #guard(listener: (error: RocketMQError | undefined) => void, error: RocketMQError | undefined): void {
-    try {
-      listener(error)
-    } catch (thrown) {
-      this.#owner.logger.error(`a close listener threw: ${logText(thrown)}`)
-    }
+  #failLater(callback: ResponseCallback, error: RocketMQError): void {
+    process.nextTick(() => guard(this.#owner.logger, 'a response callback', callback, error, undefined))
   }
 }
 
 function plainHost(address: string | undefined): string {
   if (address === undefined) return '0.0.0.0'
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
-}
-
-function asRocketMQError(error: unknown): RocketMQError {
-  if (error instanceof RocketMQError) return error
-  return new RemotingException(`unexpected: ${logText(error)}`, { code: 'INTERNAL', cause: error })
 }

@@ -1,7 +1,8 @@
 import { formatAddress } from '../internal/address.ts'
-import { RemotingConnectException, RemotingException } from '../internal/errors.ts'
+import { RemotingException } from '../internal/errors.ts'
 import { memoryPair } from './memory-socket.ts'
 import type { Network, NetworkConnectOptions, NetworkListener, NetworkSocket, TlsServerOptions } from './network.ts'
+import { connectFailed } from './remoting-errors.ts'
 
 interface Listener {
   readonly host: string
@@ -26,8 +27,7 @@ export class MemoryNetwork implements Network {
     const addr = formatAddress(host, port)
     return new Promise((resolve, reject) => {
       const { signal } = options
-      const fail = (cause: unknown): void =>
-        reject(new RemotingConnectException(`connect to ${addr} failed`, { code: 'CONNECT_FAILED', retryable: true, cause }))
+      const fail = (cause: unknown): void => reject(connectFailed(addr, cause))
       if (signal?.aborted) return fail(signal.reason)
       const aborted = (): void => fail(signal?.reason)
       signal?.addEventListener('abort', aborted, { once: true })

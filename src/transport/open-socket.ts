@@ -4,9 +4,9 @@ import type { Clock } from '../internal/clock.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
 import type { TimerWheel } from '../internal/timer-wheel.ts'
 import { WheelEntry } from '../internal/timer-wheel.ts'
-import { connectFailed } from './address-channel.ts'
 import type { ByteReceiver } from './byte-receiver.ts'
 import type { Network, NetworkSocket, TlsClientOptions } from './network.ts'
+import { connectFailed } from './remoting-errors.ts'
 
 interface OpenSocketOptions {
   addr: string

@@ -3,10 +3,9 @@ import type { Clock } from '../internal/clock.ts'
 import {
   RemotingConnectException,
   RemotingException,
-  RemotingSendRequestException,
   RemotingTimeoutException,
   RemotingTooMuchRequestException,
-  RocketMQError
+  type RocketMQError
 } from '../internal/errors.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
 import type { Logger } from '../internal/logger.ts'
@@ -16,14 +15,24 @@ import type { FrameLimits } from '../protocol/frame-reader.ts'
 import { CLIENT_LIMITS } from '../protocol/frame-reader.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
 import { ONEWAY_FLAG } from '../protocol/remoting-command.ts'
-import { AddressChannel, connectFailed } from './address-channel.ts'
+import { AddressChannel } from './address-channel.ts'
 import { ByteReceiver } from './byte-receiver.ts'
 import type { ConnectionOwner, OutgoingRequest, ResponseCallback } from './connection.ts'
 import { Connection } from './connection.ts'
+import { guard } from './guard.ts'
 import type { PendingRequest } from './in-flight-table.ts'
 import { OpaqueSequence } from './in-flight-table.ts'
 import type { Network, TlsClientOptions } from './network.ts'
 import { openSocket } from './open-socket.ts'
+import {
+  asRocketMQError,
+  callAborted,
+  callTimeout,
+  clientClosed,
+  connectFailed,
+  hookFailed,
+  sendFailed
+} from './remoting-errors.ts'
 import type { RequestHandler } from './request-dispatcher.ts'
 import { RequestDispatcher } from './request-dispatcher.ts'
 import type { RPCHook } from './rpc-hook.ts'
@@ -174,17 +183,18 @@ export class RemotingClient {
       this.#call(addr, request, timeoutMillis, timeout, callback)
       return
     }
+    const guarded = this.#guarded(callback)
     if (signal.aborted) {
-      process.nextTick(callback, callAborted(signal), undefined)
+      process.nextTick(guarded, callAborted(signal), undefined)
       return
     }
     const cancel = this.#call(addr, request, timeoutMillis, timeout, (error, response) => {
       signal.removeEventListener('abort', abort)
-      callback(error, response)
+      guarded(error, response)
     })
     const abort = (): void => {
       cancel()
-      callback(callAborted(signal), undefined)
+      guarded(callAborted(signal), undefined)
     }
     signal.addEventListener('abort', abort, { once: true })
   }
@@ -203,7 +213,7 @@ export class RemotingClient {
       this.#withConnection(addr, timeoutMillis, timeout, (error, connection) => {
         if (connection === undefined) return reject(error)
         try {
-          if (!connection.sendOneway(outgoing)) return reject(sendFailed(addr, connection.closeError))
+          if (!connection.sendOneway(outgoing)) return reject(sendFailed(addr, 'CONNECTION_LOST', false, connection.closeError))
         } catch (thrown) {
           return reject(thrown)
         }
@@ -245,15 +255,16 @@ export class RemotingClient {
     callback: ResponseCallback
   ): () => void {
     let outgoing = request
-    let settle = callback
+    let settle = this.#guarded(callback)
     if (this.rpcHooks.length > 0) {
       try {
         const command = asCommand(request)
         for (const hook of this.rpcHooks) hook.doBeforeRequest(addr, command)
         outgoing = command
-        settle = (error, response) => this.#afterHooks(addr, command, error, response, callback)
+        const guarded = settle
+        settle = (error, response) => this.#afterHooks(addr, command, error, response, guarded)
       } catch (thrown) {
-        process.nextTick(callback, hookFailed(thrown), undefined)
+        process.nextTick(settle, hookFailed(thrown), undefined)
         return () => {}
       }
     }
@@ -348,7 +359,7 @@ export class RemotingClient {
       return connection
     } catch (error) {
       this.stats.connectFailures++
-      throw error instanceof RocketMQError ? error : connectFailed(addr, error)
+      throw asRocketMQError(error)
     }
   }
 
@@ -357,11 +368,7 @@ export class RemotingClient {
     if (this.#connectedListeners.length === 0) return
     setImmediate(() => {
       for (const listener of this.#connectedListeners) {
-        try {
-          listener(addr)
-        } catch (error) {
-          this.#options.logger.error(`a connect listener threw: ${logText(error)}`)
-        }
+        guard(this.#options.logger, 'a connect listener', listener, addr)
       }
     })
   }
@@ -372,12 +379,17 @@ export class RemotingClient {
     connection.retire()
   }
 
+  #guarded(callback: ResponseCallback): ResponseCallback {
+    return (error, response) => guard(this.#options.logger, 'a response callback', callback, error, response)
+  }
+
   #goAway(connection: Connection, pending: PendingRequest): boolean {
     this.#retire(connection)
     const addr = connection.remoteAddr
-    const { request, timeoutMillis, sentAt, callback } = pending
+    const { request, timeoutMillis, sentAt } = pending
+    const callback = this.#guarded(pending.callback)
     if (pending.final || this.#closed) {
-      callback(sendFailed(addr, new Error('the peer asked to go away')), undefined)
+      callback(sendFailed(addr, 'GO_AWAY', false, new Error('the peer asked to go away')), undefined)
       return true
     }
     this.stats.goAways++
@@ -415,25 +427,4 @@ export class RemotingClient {
 
 function asCommand(request: OutgoingRequest): RemotingCommand {
   return request.toCommand === undefined ? (request as unknown as RemotingCommand) : request.toCommand()
-}
-
-function callTimeout(type: typeof RemotingException, kind: string, addr: string): RocketMQError {
-  return new type(`${kind} call the addr[${addr}] timeout`, { code: 'TIMEOUT', retryable: true })
-}
-
-function sendFailed(addr: string, cause: unknown): RemotingSendRequestException {
-  return new RemotingSendRequestException(`send request to <${addr}> failed`, { code: 'GO_AWAY', retryable: true, cause })
-}
-
-function clientClosed(): RemotingException {
-  return new RemotingException('the client is closed', { code: 'CLIENT_CLOSED' })
-}
-
-function callAborted(signal: AbortSignal): RemotingException {
-  return new RemotingException('the call was aborted', { code: 'ABORTED', cause: signal.reason })
-}
-
-function hookFailed(thrown: unknown): RocketMQError {
-  if (thrown instanceof RocketMQError) return thrown
-  return new RemotingException(`an RPC hook failed: ${logText(thrown)}`, { code: 'RPC_HOOK_FAILED', cause: thrown })
 }

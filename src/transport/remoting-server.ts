@@ -8,6 +8,7 @@ import { SERVER_LIMITS } from '../protocol/frame-reader.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
 import type { ConnectionOwner } from './connection.ts'
 import { Connection } from './connection.ts'
+import { guard } from './guard.ts'
 import { OpaqueSequence } from './in-flight-table.ts'
 import type { Network, NetworkListener, NetworkSocket, TlsServerOptions } from './network.ts'
 import type { RequestDispatcher } from './request-dispatcher.ts'
@@ -112,11 +113,7 @@ export class RemotingServer {
     connection.onClose(() => {
       this.#connections.delete(connection)
       for (const listener of this.#closeListeners) {
-        try {
-          listener(connection)
-        } catch (error) {
-          this.#options.logger.error(`a close listener threw: ${logText(error)}`)
-        }
+        guard(this.#options.logger, 'a close listener', listener, connection)
       }
     })
   }

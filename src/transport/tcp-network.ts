@@ -1,7 +1,6 @@
 import net from 'node:net'
 import tls from 'node:tls'
 import { formatAddress } from '../internal/address.ts'
-import { RemotingConnectException } from '../internal/errors.ts'
 import type { ByteReceiver } from './byte-receiver.ts'
 import type {
   Network,
@@ -11,6 +10,7 @@ import type {
   TlsClientOptions,
   TlsServerOptions
 } from './network.ts'
+import { connectFailed } from './remoting-errors.ts'
 
 /** Connections the kernel holds for us before we accept them. */
 const BACKLOG = 1024
@@ -79,10 +79,6 @@ function tlsOptions(host: string, options: TlsClientOptions): tls.ConnectionOpti
   if (key !== undefined) result.key = key
   if (passphrase !== undefined) result.passphrase = passphrase
   return result
-}
-
-function connectFailed(addr: string, cause: unknown): RemotingConnectException {
-  return new RemotingConnectException(`connect to ${addr} failed`, { code: 'CONNECT_FAILED', retryable: true, cause })
 }
 
 function ignore(): void {}

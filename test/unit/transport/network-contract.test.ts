@@ -77,6 +77,20 @@ for (const [name, make, tls] of kinds) {
     await close()
   })
 
+  test(`${name}: a buffer may be used again once its write has called back`, async () => {
+    const { client, server, close } = await pair(make(), tls)
+    server.pause()
+    const bytes = Buffer.alloc(1000, 1)
+    await new Promise((resolve) => client.write(bytes, resolve))
+    bytes.fill(2)
+    const chunk = await new Promise<Buffer>((resolve) => {
+      server.once('data', resolve)
+      server.resume()
+    })
+    expect(chunk.equals(Buffer.alloc(1000, 1))).toBe(true)
+    await close()
+  })
+
   test(`${name}: an orderly end delivers what was written before it`, async () => {
     const { client, server, close } = await pair(make(), tls)
     const received: Buffer[] = []

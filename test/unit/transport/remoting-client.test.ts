@@ -323,13 +323,26 @@ test('net-N4 ten seconds without a byte while a request waits: the connection is
 })
 
 test('an idle connection is closed after 120 s, one with a request in flight is not', async () => {
-  const { addr, client, clock } = await memory()
+  const { addr, client, clock, network } = await memory()
   await client.invoke(addr, echo(), 1000)
   const connection = client.connection(addr)
   await clock.advance(119_999)
   expect(connection?.closed).toBe(false)
   await clock.advance(1)
   expect([connection?.closed, client.connection(addr)]).toEqual([true, undefined])
+
+  const patient = await echoServer({ network, clock, idleMillis: 1_000_000 })
+  patient.dispatcher.register(8, () => never)
+  const waiting = remotingClient({ network, clock, idleMillis: 1000, silenceMillis: 1_000_000 }).client
+  const call = expect(waiting.invoke(patient.addr, RemotingCommand.request(8), 5000)).rejects.toBeInstanceOf(
+    RemotingTimeoutException
+  )
+  await clock.advance(4999)
+  expect(waiting.connection(patient.addr)?.inFlight).toBe(1)
+  await clock.advance(1)
+  await call
+  await clock.advance(1000)
+  expect(waiting.connection(patient.addr)).toBeUndefined()
 })
 
 test('a oneway call settles when its bytes are with the socket, and fails when there is no connection', async () => {
@@ -396,6 +409,52 @@ test('closing one address fails what is in flight there; the next call opens ano
   await call
   await client.invoke(addr, echo(), 1000)
   expect(network.connects).toHaveLength(2)
+})
+
+test('a callback that throws harms nothing, wherever its call ends', async () => {
+  const { addr, client, logger, dispatcher, clock } = await memory()
+  dispatcher.register(8, () => never)
+  let called = 0
+  const boom = (): void => {
+    called++
+    throw new Error('boom')
+  }
+  client.invokeCallback('127.0.0.1:9', echo(), 1000, boom)
+  client.invokeCallback('127.0.0.1:9', echo(), 1000, boom)
+  client.invokeCallback('127.0.0.1:9', echo(), 0, boom)
+  client.invokeCallback(addr, echo(), 1000, boom, AbortSignal.abort())
+  client.invokeCallback(addr, RemotingCommand.request(8), 100, boom)
+  client.invokeCallback(addr, echo(0, Buffer.alloc(17 * 1024 * 1024)), 1000, boom)
+  const connection = await client.connect(addr, 1000)
+  await clock.advance(100)
+  const controller = new AbortController()
+  client.invokeCallback(addr, RemotingCommand.request(8), 1000, boom, controller.signal)
+  controller.abort()
+  client.invokeCallback(addr, RemotingCommand.request(8), 1000, boom)
+  connection.close()
+  connection.invoke(echo(), 1000, boom)
+  await nextTurn(20)
+  expect([called, logger.lines.filter((line) => line.includes('callback threw: boom')).length]).toEqual([9, 9])
+  await client.invoke(addr, echo(), 1000)
+  client.invokeCallback(addr, RemotingCommand.request(8), 1000, boom)
+  await client.close()
+  client.invokeCallback(addr, echo(), 1000, boom)
+  await nextTurn(3)
+  expect(called).toBe(11)
+})
+
+test('a callback that throws after GO_AWAY does not close the connection it came on', async () => {
+  const server = await ScriptedServer.start((peer, request) => peer.answer(request, 1500))
+  const { client, logger } = remotingClient()
+  await new Promise<void>((resolve) =>
+    client.invokeCallback(server.addr, echo(), 5000, () => {
+      resolve()
+      throw new Error('boom')
+    })
+  )
+  expect([client.stats.protocolErrors, logger.lines.filter((line) => line.includes('boom')).length]).toEqual([0, 1])
+  await client.close()
+  await server.close()
 })
 
 test('connect listeners hear of each connection; one that throws harms no other', async () => {
