@@ -33,9 +33,9 @@ export class SendLane {
     try {
       for (let entry = this.#entries.peek(); entry !== undefined; entry = this.#entries.peek()) {
         if (!entry.settled && !entry.ready) return
-        // Taken out only after it has been sent: what a callback sends meanwhile goes behind it.
-        if (!entry.settled) entry.proceed()
         this.#entries.shift()
+        // What a callback sends meanwhile finds the lane and goes behind those who wait.
+        if (!entry.settled) entry.proceed()
       }
     } finally {
       this.#draining = false

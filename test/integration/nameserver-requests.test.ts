@@ -119,6 +119,18 @@ describe('name server', () => {
     expect(brokerDatas[0]).toMatchObject({ enableActingMaster: true, zoneName: 'z1' })
     await clock.advance(5000)
     expect(await brokersOf('T')).toEqual([])
+    await register({ fields })
+    await clock.advance(5000)
+    expect(await brokersOf('T')).toEqual([])
+  })
+
+  it('process-R2 a name server that has shut down leaves no timer', async () => {
+    const { pending } = clock
+    const another = new NameServer({ network, clock })
+    await another.start()
+    expect(clock.pending).toBe(pending + 1)
+    await another.shutdown()
+    expect(clock.pending).toBe(pending)
   })
 
   it('store-67 wipes and adds the write permission', async () => {

@@ -43,6 +43,22 @@ describe('abort', () => {
     expect(cluster.broker.sends).toHaveLength(2)
   })
 
+  it('while it waits for the route: its callback runs once', async () => {
+    const clock = new HeldClock()
+    const cluster = await startCluster({ clock })
+    cluster.routeGate = new Promise(() => {})
+    const producer = await startProducer(cluster)
+    const controller = new AbortController()
+    const calls: Array<string | undefined> = []
+    for (let i = 0; i < 3; i++)
+      producer.send(message(), { signal: controller.signal, timeout: 100 }, (error) => calls.push(error?.code))
+    await clock.advance(50)
+    controller.abort()
+    expect(calls).toEqual(['ABORTED', 'ABORTED', 'ABORTED'])
+    await clock.advance(100)
+    expect(calls).toHaveLength(3)
+  })
+
   it('after bytes have left: maybeStored, with the attempt; the late answer is dropped', async () => {
     const cluster = await startCluster()
     const producer = await startProducer(cluster)
@@ -88,14 +104,14 @@ describe('abort', () => {
     const cluster = await startCluster({ brokers: ['a', 'b'] })
     const producer = await startProducer(cluster)
     const controller = new AbortController()
-    cluster.script((seen, broker) => broker.refuse(seen, 1, 'UNKNOWN_ERROR'))
+    cluster.script((seen, broker) => broker.refuse(seen, 2))
     producer.registerSendMessageHook({
       hookName: 'abort on failure',
       sendMessageBefore() {},
       sendMessageAfter: () => controller.abort()
     })
     const error = await rejection<RocketMQError>(producer.send(message(), { signal: controller.signal }))
-    expect(error).toMatchObject({ code: 'ABORTED', maybeStored: true })
+    expect(error).toMatchObject({ code: 'ABORTED', maybeStored: false, attempts: [{ brokerName: expect.any(String) }] })
     expect(cluster.sends).toHaveLength(1)
   })
 

@@ -94,6 +94,19 @@ describe('send', () => {
     })
   })
 
+  it('with a known route and an open connection the request is encoded when send returns', async () => {
+    const cluster = await startCluster()
+    const producer = await startProducer(cluster)
+    await producer.send(new Message({ topic: 'T', body: 'x' }))
+    const connection = producer['impl'].context.instance.remoting.connection(cluster.broker.addr)
+    // A heartbeat may be on its way.
+    const before = connection?.inFlight ?? Number.NaN
+    const sent = [producer.send(new Message({ topic: 'T', body: 'y' })), producer.send([new Message({ topic: 'T', body: 'z' })])]
+    producer.send(new Message({ topic: 'T', body: 'c'.repeat(5000) }), {}, () => {})
+    expect(connection?.inFlight).toBe(before + 3)
+    await Promise.all(sent)
+  })
+
   it('a callback that throws or rejects harms nobody', async () => {
     const cluster = await startCluster()
     const producer = await startProducer(cluster)

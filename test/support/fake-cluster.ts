@@ -103,8 +103,8 @@ export class FakeBroker {
 export interface FakeClusterOptions {
   /** @default broker-a */
   brokers?: string[]
-  /** Write queues of each broker. @default 4 */
-  queues?: number
+  /** Write queues of each broker, or of those that are named. @default 4 */
+  queues?: number | Record<string, number>
   /** Topics the name server knows; undefined: all of them. */
   topics?: string[]
   clock?: Clock
@@ -171,13 +171,14 @@ export class FakeCluster {
     if (this.#options.topics !== undefined && !this.#options.topics.includes(topic)) {
       return RemotingCommand.response(request, 17, `No topic route info in name server for the topic: ${topic}`)
     }
-    const queues = this.#options.queues ?? 4
+    const { queues = 4 } = this.#options
+    const queuesOf = (name: string): number => (typeof queues === 'number' ? queues : (queues[name] ?? 4))
     const body = encodeTopicRoute(
       {
         queueDatas: this.brokers.map(({ brokerName }) => ({
           brokerName,
-          readQueueNums: queues,
-          writeQueueNums: queues,
+          readQueueNums: queuesOf(brokerName),
+          writeQueueNums: queuesOf(brokerName),
           perm: 6,
           topicSysFlag: 0
         })),

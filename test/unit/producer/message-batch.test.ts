@@ -30,5 +30,6 @@ describe('message batch', () => {
     expect(made.uniqKey).toBeUndefined()
     expect(made.waitStoreMsgOK).toBe(true)
     expect(second.uniqKey).toBeUndefined()
+    expect(batch(message({ waitStoreMsgOK: false })).waitStoreMsgOK).toBe(false)
   })
 })
