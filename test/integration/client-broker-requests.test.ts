@@ -69,6 +69,7 @@ describe('what a broker asks of a client', () => {
     await tell(40)
     await tell(220)
     expect((await ask(4242)).code).toBe(3)
+    expect(rig.logger.lines.filter((line) => line.startsWith('warn'))).toEqual([])
   })
 
   it('producer-56 questions about consumer groups are answered: there are none here', async () => {

@@ -137,16 +137,16 @@ describe('lookups', () => {
 
   it('a topic nobody knows borrows the template, with as many queues as a new topic gets', async () => {
     await rig.nameServer()
-    await rig.register({ topics: [template, { topicName: 'U' }] })
+    await rig.register({ topics: [template, { topicName: 'U', readQueueNums: 2 }] })
     const instance = rig.instance()
     expect((await instance.tryToFindTopicPublishInfo('New', findRoute)).messageQueues).toHaveLength(4)
     expect(
       (await instance.tryToFindTopicPublishInfo('Wide', { ...findRoute, defaultTopicQueueNums: 99 })).messageQueues
     ).toHaveLength(8)
-    const own = { ...findRoute, createTopicKey: 'U', defaultTopicQueueNums: 2 }
+    const own = { ...findRoute, createTopicKey: 'U' }
     const info = await instance.tryToFindTopicPublishInfo('Own', own)
     expect(info.messageQueues.map((q) => `${q.topic}/${q.queueId}`)).toEqual(['Own/0', 'Own/1'])
-    expect((await instance.tryToFindTopicPublishInfo('Odd', { ...own, createTopicKey: 'nope' })).messageQueues).toHaveLength(2)
+    expect((await instance.tryToFindTopicPublishInfo('Odd', { ...own, createTopicKey: 'nope' })).messageQueues).toHaveLength(4)
   })
 
   it('the poll follows changes every 30 s, and the real route replaces a borrowed one', async () => {

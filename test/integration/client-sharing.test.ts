@@ -122,6 +122,15 @@ describe('a client', () => {
     })
   })
 
+  it('process-R2 background work ends with the release', async () => {
+    const { pending } = rig.clock
+    const instance = rig.instance()
+    await instance.start()
+    expect(rig.clock.pending).toBe(pending + 2)
+    await instance.release()
+    expect(rig.clock.pending).toBe(pending)
+  })
+
   it('process-R7 a release during a lookup fails the lookup at once', async () => {
     rig.faults.add({ when: { point: 'request', code: 105 }, then: { kind: 'drop' } })
     const instance = rig.instance()
