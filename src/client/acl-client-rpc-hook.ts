@@ -25,7 +25,6 @@ export class AclClientRPCHook implements RPCHook {
 
   doBeforeRequest(_addr: string, request: RemotingCommand): void {
     const fields = request.extFields
-    delete fields['Signature']
     fields['AccessKey'] = this.#accessKey
     if (this.#securityToken) fields['SecurityToken'] = this.#securityToken
     fields['Signature'] = aclSignature(this.#secretKey, aclContent(fields, request.body))
