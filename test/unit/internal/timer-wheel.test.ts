@@ -115,7 +115,7 @@ test('at most one timer is armed, whatever waits', async () => {
   const clock = new CountingClock()
   const timers = wheel(clock)
   const entries = Array.from({ length: 100 }, () => new Entry(() => {}))
-  entries.forEach((entry, i) => timers.add(entry, 1000 - i))
+  for (const [i, entry] of entries.entries()) timers.add(entry, 1000 - i)
   expect(clock.most).toBe(1)
   await clock.held.advance(950)
   expect(clock.most).toBe(1)
