@@ -17,6 +17,16 @@ export function writeInt64(target: Uint8Array, at: number, value: number): numbe
   return writeInt32(target, at + 4, value | 0)
 }
 
+/** The caller has made sure that the bytes are there. */
+export function readInt32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
+  )
+}
+
 /** @param what for the error. @throws RemotingCommandException (`BAD_FIELD`) outside +-(2^53-1). */
 export function readInt64(bytes: Buffer, at: number, what: string): number {
   const value = bytes.readInt32BE(at) * 4_294_967_296 + bytes.readUInt32BE(at + 4)

@@ -129,13 +129,15 @@ const guesses: Guess[] = []
 /** Most names that are remembered, and the longest. */
 const MOST_GUESSES = 32
 const LONGEST_GUESS = 64
+/** A header with more is left to the reader that has limits for it. */
+const MOST_FIELDS = 1024
 
 function scanFields(bytes: Buffer, start: number, limit: number): number {
   const fields = emptyExtFields()
   scannedFields = fields
   let at = start
   if (bytes[at] === CLOSE) return at + 1
-  for (let i = 0; ; i++) {
+  for (let i = 0; i < MOST_FIELDS; i++) {
     const guess = guesses[i]
     if (guess !== undefined && matches(bytes, at, guess.quoted)) {
       at = scanValue(fields, guess.name, bytes, at + guess.quoted.length, limit)
@@ -151,6 +153,7 @@ function scanFields(bytes: Buffer, start: number, limit: number): number {
     if (next === COMMA) continue
     return next === CLOSE ? at : -1
   }
+  return -1
 }
 
 /** Place of the quote that ends a string of plain ASCII characters; -1 for any other. */

@@ -10,6 +10,7 @@ import { languageName, languageOrdinal } from './language-code.ts'
  */
 export function decodeJsonHeader(command: CommandHeader, bytes: Buffer, start: number, end: number): void {
   if (scanJsonHeader(command, bytes, start, end)) return
+  if (end - start > SMALL) checkShape(bytes, start, end)
   let header: Record<string, unknown>
   try {
     header = JSON.parse(bytes.toString('utf8', start, end))
@@ -28,6 +29,49 @@ export function decodeJsonHeader(command: CommandHeader, bytes: Buffer, start: n
   if (typeof remark === 'string') command.remark = remark
   const fields = header['extFields']
   if (fields !== undefined && fields !== null) command.extFields = textFields(fields)
+}
+
+/** Up to this size a header cannot hold enough to be slow. */
+const SMALL = 1024
+const MAX_DEPTH = 32
+/** Most names, and most items, anywhere in a header; real ones have some twenty. */
+const MAX_NAMES = 1024
+
+/** Refuses what would keep `JSON.parse` busy for many milliseconds: deep nesting and thousands of names. */
+function checkShape(bytes: Buffer, start: number, end: number): void {
+  let depth = 0
+  let names = 0
+  let items = 0
+  for (let at = start; at < end; at++) {
+    switch (bytes[at]) {
+      case 0x22:
+        at++
+        while (at < end && bytes[at] !== 0x22) at += bytes[at] === 0x5c ? 2 : 1
+        break
+      case 0x5b:
+      case 0x7b:
+        depth++
+        break
+      case 0x5d:
+      case 0x7d:
+        depth--
+        break
+      case 0x3a:
+        names++
+        break
+      case 0x2c:
+        items++
+        break
+    }
+    if (depth > MAX_DEPTH || names > MAX_NAMES || items > MAX_NAMES) {
+      throw new RemotingCommandException(
+        `the JSON header is nested deeper than ${MAX_DEPTH} or has more than ${MAX_NAMES} names`,
+        {
+          code: 'BAD_HEADER'
+        }
+      )
+    }
+  }
 }
 
 function int32(header: Record<string, unknown>, name: string): number {

@@ -23,7 +23,8 @@ export function hostAddress(host: string, port: number): HostAddress {
 export function decodeHostAddress(bytes: Buffer, at: number, v6: boolean): HostAddress {
   const size = v6 ? 16 : 4
   // A copy: the address outlives the record.
-  const address = Uint8Array.prototype.slice.call(bytes, at, at + size)
+  const address = new Uint8Array(size)
+  for (let i = 0; i < size; i++) address[i] = bytes[at + i] as number
   return { host: addressText(address), port: bytes.readInt32BE(at + size), bytes: address }
 }
 

@@ -139,7 +139,8 @@ export interface UniqId {
 export function decodeUniqId(id: string, nowMillis: number = realClock.now()): UniqId {
   const bytes = idBytes(id, 'client message id')
   const size = bytes.length - 12
-  const millis = bytes.readInt32BE(size + 6)
+  // Unsigned: a month has more than 2^31 ms.
+  const millis = bytes.readUInt32BE(size + 6)
   const thisMonth = monthStart(nowMillis, 0) + millis
   return {
     ip: addressText(bytes.subarray(0, size)),
