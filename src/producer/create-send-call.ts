@@ -14,6 +14,9 @@ import type { SendOptions } from './send-options.ts'
 import { isQueue } from './send-select-impl.ts'
 import { checkBatchAnswer, checkBody, checkMessage, illegal } from './validators.ts'
 
+/** Ms; timers cannot be set for longer. */
+const LONGEST_TIMEOUT = 0x7fffffff
+
 /**
  * Checks what the caller passed and takes its copy: from here on the caller may do with its message what it likes, and the message is
  * never changed.
@@ -31,8 +34,9 @@ export function createSendCall(
   const { signal } = options
   if (signal?.aborted) throw abortedError(signal)
   const timeout = options.timeout ?? config.sendMsgTimeout
-  if (typeof timeout !== 'number' || Number.isNaN(timeout))
-    throw illegal(`timeout is ${String(timeout)}: a number of ms is needed`)
+  if (typeof timeout !== 'number' || !(timeout <= LONGEST_TIMEOUT)) {
+    throw illegal(`timeout is ${String(timeout)}: a number of ms up to ${LONGEST_TIMEOUT} is needed`)
+  }
   if (timeout <= 0) throw new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT' })
 
   const batch = Array.isArray(input)

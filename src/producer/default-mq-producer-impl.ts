@@ -86,6 +86,7 @@ export class DefaultMQProducerImpl {
         code: 'ILLEGAL_ARGUMENT'
       })
     }
+    this.#warnOfUnserved()
     const instance = MQClientInstance.acquire(this.#options)
     try {
       instance.registerProducer(this.#handle())
@@ -118,6 +119,13 @@ export class DefaultMQProducerImpl {
     instance
       .sendHeartbeatToAllBrokers()
       .catch((error: unknown) => this.logger.warn(`the first heartbeat failed: ${logText(error)}`))
+  }
+
+  /** Options that are kept, but do nothing yet. */
+  #warnOfUnserved(): void {
+    for (const name of ['enableTrace', 'sendLatencyFaultEnable'] as const) {
+      if (this.#options[name] === true) this.logger.warn(`${name} has no effect in this version`)
+    }
   }
 
   /** A topic without a route is no reason not to start. */
@@ -189,7 +197,9 @@ export class DefaultMQProducerImpl {
     outcome: SendOutcome
   ): void {
     try {
-      admitSend(createSendCall(this.context, this.topics, input, options ?? NO_OPTIONS, mode, outcome), this.topics)
+      const call = createSendCall(this.context, this.topics, input, options ?? NO_OPTIONS, mode, outcome)
+      admitSend(call, this.topics)
+      call.returned = true
     } catch (error) {
       this.#refuse(outcome, toRocketMQError(error))
     }

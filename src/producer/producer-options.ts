@@ -48,9 +48,9 @@ export interface DefaultMQProducerOptions extends ClientOptions {
   whenFull?: 'wait' | 'reject' | undefined
   /** How long `shutdown()` waits for sends under way, ms. @default 3000 */
   drainTimeout?: number | undefined
-  /** Avoid brokers that are slow or fail. @default false */
+  /** Avoid brokers that are slow or fail. Kept, without effect in this version. @default false */
   sendLatencyFaultEnable?: boolean | undefined
-  /** Message trace. @default false */
+  /** Message trace. Kept, without effect in this version. @default false */
   enableTrace?: boolean | undefined
   /** @default RMQ_SYS_TRACE_TOPIC */
   traceTopic?: string | undefined

@@ -47,6 +47,8 @@ export class SendCall implements RegisteredCall, AbortListener {
   sysFlag = 0
 
   settled = false
+  /** The caller has its call back; until then no callback runs. */
+  returned = false
   holdsRoom = false
   /** Fires while the call waits in line. */
   timer: Timer | undefined = undefined
@@ -221,7 +223,8 @@ export class SendCall implements RegisteredCall, AbortListener {
   }
 
   #call(callback: SendMessageCallback, error: RocketMQError | undefined, result: SendResult | undefined): void {
-    runCallback(callback, error, result, this.context)
+    if (this.returned) runCallback(callback, error, result, this.context)
+    else queueMicrotask(() => runCallback(callback, error, result, this.context))
   }
 }
 

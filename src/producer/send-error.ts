@@ -11,7 +11,7 @@ import {
 } from '../internal/errors.ts'
 
 /** Numbers of client-side failures; Java's `ClientErrorCode`. */
-export const ClientErrorCode = {
+const ClientErrorCode = {
   CONNECT_BROKER_EXCEPTION: 10001,
   ACCESS_BROKER_TIMEOUT: 10002,
   BROKER_NOT_EXIST_EXCEPTION: 10003,

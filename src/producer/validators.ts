@@ -44,7 +44,7 @@ export function checkMessage(message: Message): void {
 /** @throws MQClientException when the body is missing, empty or too large. */
 export function checkBody(body: Uint8Array, maxMessageSize: number): void {
   if (body === undefined || body === null) throw illegalMessage('the message body is null')
-  if (!ArrayBuffer.isView(body)) throw illegalMessage('the message body is not a Uint8Array')
+  if (!ArrayBuffer.isView(body) || body.length !== body.byteLength) throw illegalMessage('the message body is not a Uint8Array')
   if (body.length === 0) throw illegalMessage('the message body length is zero')
   if (body.length > maxMessageSize) {
     throw illegalMessage(`the message body size over max value, MAX: ${maxMessageSize}`)

@@ -180,6 +180,20 @@ describe('sends', () => {
     expect(rig.broker.brokerStatsManager.get('SNDBCK_PUT_NUMS', 'T@G')).toEqual({ value: 3, times: 3 })
   })
 
+  it('a retry that a consumer sends itself goes to the dead letter topic only beyond the limit, or when its group consumes in order', async () => {
+    rig = await BrokerRig.start()
+    const peer = await rig.connect()
+    const retry = (times: string, properties = ''): Promise<{ code: number }> =>
+      rig!.ask(peer, rig!.sendRequest({ topic: '%RETRY%G', body: times, properties, fields: { j: times, l: '3' } }))
+    for (const times of ['2', '3', '4']) expect((await retry(times, 'DELAY\u00015\u0002')).code).toBe(0)
+    expect(named('SCHEDULE_TOPIC_XXXX', 4).map(({ body }) => body)).toEqual(['2', '3'])
+    expect(named('%DLQ%G')).toEqual([expect.objectContaining({ body: '4', DELAY: '-1', reconsumeTimes: 4 })])
+    const lock = { consumerGroup: 'G', clientId: 'c', mqSet: [{ topic: 'T', brokerName: 'broker-a', queueId: 0 }] }
+    await rig.ask(peer, rig.request(41, {}, JSON.stringify(lock)))
+    await retry('1')
+    expect(named('%DLQ%G').map(({ body }) => body)).toEqual(['4', '1'])
+  })
+
   it('counts what was put, by topic and altogether', async () => {
     rig = await BrokerRig.start()
     const peer = await rig.connect()

@@ -17,10 +17,13 @@ function withCallback(
 ): Promise<{ error: RocketMQError | undefined; result: SendResult | undefined }> {
   return new Promise((resolve, reject) => {
     let calls = 0
+    let returned = false
     producer.send(message, options, (error, result) => {
+      if (!returned) reject(new Error('called before send returned'))
       if (++calls > 1) reject(new Error('called twice'))
       resolve({ error, result })
     })
+    returned = true
   })
 }
 
@@ -82,6 +85,7 @@ describe('wrong use', () => {
       [good(), { selector: 7 as never }, 'selector is not a function'],
       [good(), { selector: (queues) => queues[0] as MessageQueue, queue: new MessageQueue('T', 'a', 0) }, 'exclude each other'],
       [good(), { timeout: Number.NaN }, 'timeout is NaN'],
+      [good(), { timeout: Number.POSITIVE_INFINITY }, 'timeout is Infinity'],
       [good(), { timeout: 0 }, 'sendDefaultImpl call timeout'],
       [[], {}, 'Failed to initiate the MessageBatch: there is no message in the list'],
       [[good(), new Message({ topic: 'U', body: 'x' })], {}, 'The topic of the messages in one batch should be the same'],
