@@ -37,6 +37,7 @@ export class ReputService {
   readonly #deps: ReputServiceDeps
   readonly #listeners = new Set<(request: DispatchRequest) => void>()
   #reputFromOffset: number
+  /** Set while records are dispatched: what a listener puts waits until all listeners have heard of the record before. */
   #running = false
   #delayLevels: { text: string; millis: readonly number[] } | undefined
 
@@ -66,24 +67,32 @@ export class ReputService {
     queueOffset: number,
     storeTimestamp: number
   ): void {
+    const { storage, confirmOffset } = this.#deps
     const end = physicalOffset + size
-    if (this.#reputFromOffset !== physicalOffset || this.#running || this.#deps.confirmOffset() < end) {
+    if (this.#reputFromOffset !== physicalOffset || this.#running || confirmOffset() < end) {
       this.run()
       return
     }
     this.#reputFromOffset = end
     const { queueId, sysFlag, preparedTransactionOffset } = message
-    this.#dispatch(
-      topic,
-      queueId,
-      physicalOffset,
-      size,
-      queueOffset,
-      storeTimestamp,
-      sysFlag,
-      preparedTransactionOffset,
-      properties
-    )
+    this.#running = true
+    try {
+      this.#dispatch(
+        topic,
+        queueId,
+        physicalOffset,
+        size,
+        queueOffset,
+        storeTimestamp,
+        sysFlag,
+        preparedTransactionOffset,
+        properties
+      )
+    } finally {
+      this.#running = false
+    }
+    // A listener has put something meanwhile.
+    if (storage.maxOffset > end) this.run()
   }
 
   /** Dispatches everything that may become visible. */

@@ -102,6 +102,12 @@ describe('the index itself', () => {
     expect(index.size).toBe(20_000)
   })
 
+  it('takes one entry for a key that a message has many times', () => {
+    const index = new IndexService(() => 1_000_000)
+    put(index, 'a b a  b a', 1)
+    expect(index.size).toBe(2)
+  })
+
   it('holds no more than it may: the oldest are forgotten', () => {
     const index = new IndexService(() => 10_000)
     let most = 0
