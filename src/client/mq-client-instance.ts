@@ -71,7 +71,7 @@ export class MQClientInstance {
     this.#routes = new RouteTable((topic) => this.api.getTopicRouteInfo(topic), this.#brokers, this.clock, this.logger)
     this.#heartbeats = new HeartbeatService(this.remoting, this.logger, { clientId, language, serializeType, timeoutMillis })
     registerClientProcessors(this.remoting, this.#producers, this.logger)
-    this.remoting.onConnected((addr) => this.#onConnected(addr))
+    this.remoting.on('connected', (addr) => this.#onConnected(addr))
   }
 
   /**

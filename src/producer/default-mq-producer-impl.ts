@@ -1,3 +1,4 @@
+import { EventEmitter } from 'eventemitter3'
 import { MQClientInstance } from '../client/mq-client-instance.ts'
 import { wrapNamespace } from '../client/namespace-util.ts'
 import type { ProducerHandle } from '../client/producer-handle.ts'
@@ -5,6 +6,7 @@ import type { SendResult } from '../client/send-result.ts'
 import { MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { type Logger, logText, silentLogger } from '../internal/logger.ts'
 import type { Message } from '../protocol/message.ts'
+import type { ConnectionEvents } from '../transport/remoting-client.ts'
 import { admitSend } from './admit-send.ts'
 import { BackPressure } from './back-pressure.ts'
 import { BodySlab } from './body-slab.ts'
@@ -34,12 +36,15 @@ export class DefaultMQProducerImpl {
   readonly backPressure: BackPressure | undefined
   readonly topics: PublishTopics
   readonly logger: Logger
+  readonly events = new EventEmitter<ConnectionEvents>()
   readonly #producer: MQProducer
   readonly #options: DefaultMQProducerOptions
   readonly #calls = new CallRegistry()
   #state: ServiceState = 'CREATE_JUST'
   /** Present from the start on. */
   #context: ProducerContext | undefined
+  /** Ends what {@link events} hears of. */
+  #unsubscribe: Array<() => void> = []
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
@@ -88,10 +93,15 @@ export class DefaultMQProducerImpl {
     }
     this.#warnOfUnserved()
     const instance = MQClientInstance.acquire(this.#options)
+    this.#unsubscribe = [
+      instance.remoting.on('connected', (addr) => this.events.emit('connected', addr)),
+      instance.remoting.on('disconnected', (addr, error) => this.events.emit('disconnected', addr, error))
+    ]
     try {
       instance.registerProducer(this.#handle())
     } catch (error) {
       this.#state = 'CREATE_JUST'
+      for (const unsubscribe of this.#unsubscribe) unsubscribe()
       await instance.release()
       throw error
     }
@@ -181,6 +191,7 @@ export class DefaultMQProducerImpl {
   }
 
   async #leave(instance: MQClientInstance): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
     try {
       await instance.unregisterProducer(this.producerGroup)
     } catch (error) {

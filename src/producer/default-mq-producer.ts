@@ -1,6 +1,8 @@
+import type { EventEmitter } from 'eventemitter3'
 import type { SendResult } from '../client/send-result.ts'
 import { MQClientException } from '../internal/errors.ts'
 import type { Message } from '../protocol/message.ts'
+import type { ConnectionEvents } from '../transport/remoting-client.ts'
 import type { CheckForbiddenHook } from './check-forbidden-hook.ts'
 import { DefaultMQProducerImpl } from './default-mq-producer-impl.ts'
 import type { MQProducer } from './mq-producer.ts'
@@ -101,6 +103,17 @@ export class DefaultMQProducer implements MQProducer {
   /** `await using producer = ...` */
   [Symbol.asyncDispose](): Promise<void> {
     return this.impl.shutdown()
+  }
+
+  /**
+   * What happens to the connections of this producer's client: `connected` and `disconnected`, each with the address `host:port`.
+   * What a listener throws is logged.
+   *
+   * @example
+   * producer.events.on('disconnected', (addr, error) => console.warn(addr, error?.message))
+   */
+  get events(): EventEmitter<ConnectionEvents> {
+    return this.impl.events
   }
 
   /** Called around every attempt of every send. */

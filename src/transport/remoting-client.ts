@@ -1,3 +1,4 @@
+import { EventEmitter } from 'eventemitter3'
 import { parseAddress } from '../internal/address.ts'
 import type { Clock } from '../internal/clock.ts'
 import {
@@ -56,6 +57,14 @@ export interface RemotingClientOptions {
   silenceMillis?: number
 }
 
+/** What happens to the connections of a {@link RemotingClient}. */
+export interface ConnectionEvents {
+  /** A connection to `host:port` was opened. */
+  connected: (addr: string) => void
+  /** It is gone; `error` says why, unless it was closed on purpose. */
+  disconnected: (addr: string, error: RocketMQError | undefined) => void
+}
+
 /** Connections to any number of addresses and the calls over them; Java's `NettyRemotingClient`. */
 export class RemotingClient {
   /** Run in this order for every request, and in this order for every answer. */
@@ -68,7 +77,7 @@ export class RemotingClient {
   readonly #channels = new Map<string, AddressChannel>()
   /** Every open connection, also those that only finish what is in flight. */
   readonly #connections = new Set<Connection>()
-  readonly #connectedListeners: Array<(addr: string) => void> = []
+  readonly #events = new EventEmitter<ConnectionEvents>()
   #closed = false
 
   constructor(options: RemotingClientOptions) {
@@ -105,9 +114,13 @@ export class RemotingClient {
     this.#dispatcher.register(code, handler)
   }
 
-  /** Called with the address after each connection that was opened. */
-  onConnected(listener: (addr: string) => void): void {
-    this.#connectedListeners.push(listener)
+  /** Calls `listener` from now on; what it throws is logged. Returns how to stop it. */
+  on<E extends keyof ConnectionEvents>(event: E, listener: ConnectionEvents[E]): () => void {
+    const { logger } = this.#options
+    const guarded = ((...args: Parameters<ConnectionEvents[E]>) =>
+      guard<unknown[]>(logger, `a listener of ${event}`, listener as (...args: unknown[]) => void, ...args)) as never
+    this.#events.on(event, guarded)
+    return () => this.#events.off(event, guarded)
   }
 
   /** The connection in use, where there is one. */
@@ -354,23 +367,17 @@ export class RemotingClient {
       const connection = new Connection(socket, this.#owner, addr, receiver)
       this.stats.connects++
       this.#connections.add(connection)
-      connection.onClose(() => this.#connections.delete(connection))
-      this.#announce(addr)
+      connection.onClose((error) => {
+        this.#connections.delete(connection)
+        this.#events.emit('disconnected', addr, error)
+      })
+      // After the channel has served who waited.
+      setImmediate(() => this.#events.emit('connected', addr))
       return connection
     } catch (error) {
       this.stats.connectFailures++
       throw asRocketMQError(error)
     }
-  }
-
-  /** Listeners run after the channel has served who waited. */
-  #announce(addr: string): void {
-    if (this.#connectedListeners.length === 0) return
-    setImmediate(() => {
-      for (const listener of this.#connectedListeners) {
-        guard(this.#options.logger, 'a connect listener', listener, addr)
-      }
-    })
   }
 
   /** New calls open another connection; this one finishes what is in flight. */

@@ -460,10 +460,10 @@ test('a callback that throws after GO_AWAY does not close the connection it came
 test('connect listeners hear of each connection; one that throws harms no other', async () => {
   const { addr, client } = await memory()
   const heard: string[] = []
-  client.onConnected(() => {
+  client.on('connected', () => {
     throw new Error('boom')
   })
-  client.onConnected((to) => heard.push(to))
+  client.on('connected', (to) => heard.push(to))
   await client.connect(addr, 1000)
   await until(() => heard.length === 1)
   expect(heard).toEqual([addr])
