@@ -157,6 +157,7 @@ export class BrokerController implements BrokerServices {
       await this.store.start()
       await this.#server.start()
       this.#storeHost = this.#recordedHost()
+      this.#warnIfReachable()
       await this.#registration.start(this.addr)
     } catch (error) {
       await this.shutdown()
@@ -220,6 +221,14 @@ export class BrokerController implements BrokerServices {
     await Promise.all([...this.#server.connections].map((connection) => connection.handedOver()))
     await this.#server.close()
     await this.#client.close()
+  }
+
+  #warnIfReachable(): void {
+    const { host } = this.#server
+    if (/^(127\.|localhost$|::1$)/.test(host)) return
+    this.logger.warn(
+      `${this.brokerName} is bound to ${host}: whoever reaches this address can send and read, nobody is authenticated`
+    )
   }
 
   #scanClients(): void {

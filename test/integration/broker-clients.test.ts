@@ -149,10 +149,23 @@ describe('heartbeats', () => {
     expect(await changed({ fingerprint: 8, withoutSub: true, topics: {} })).toBe('true')
   })
 
-  it('security-X1 names that are not legal reach no table: groups, clients, topics', async () => {
+  it('security-X3 names that are not legal reach no table: groups, clients, topics', async () => {
     await start()
     const peer = await rig!.connect()
-    const evil = ['../../etc', 'a b', '', 'x'.repeat(300), '<script>', '\u0000']
+    const evil = [
+      '..',
+      '../../x',
+      '%RETRY%../../x',
+      'a/b',
+      'a\\b',
+      'a b',
+      'x.',
+      '\u2024\u2024',
+      '',
+      'x'.repeat(300),
+      '<script>',
+      '\u0000'
+    ]
     for (const name of evil) {
       const frames = await framesOf(peer, beat({ clientId: 'c1', group: name, producers: [name] }))
       expect(frames.at(-1)!.code, JSON.stringify(name)).toBe(0)
@@ -183,10 +196,10 @@ describe('heartbeats', () => {
     }
   })
 
-  it('security-X2 names of Object.prototype are ordinary names', async () => {
+  it('security-X4 names of Object.prototype are ordinary names', async () => {
     await start()
     const peer = await rig!.connect()
-    for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
+    for (const name of ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty']) {
       expect((await rig!.ask(peer, rig!.sendRequest({ topic: name, properties: `${name}\u0001v\u0002` }))).code).toBe(0)
       expect(rig!.stored(name)[0]!.properties.get(name)).toBe('v')
       expect((await framesOf(peer, beat({ clientId: name, group: name, topics: { [name]: '*' } }))).at(-1)!.code).toBe(0)
@@ -196,17 +209,44 @@ describe('heartbeats', () => {
     expect(Object.keys(Object.prototype)).toEqual([])
   })
 
-  it('an unknown request code is answered with 3 and the connection lives', async () => {
+  it('wire-W9 every code from 0 to 10,000 is answered, unknown ones with 3; the connection is kept and nothing changes', async () => {
     await start()
     const peer = await rig!.connect()
-    const answer = await rig!.ask(peer, rig!.request(4711))
-    expect([answer.code, answer.remark]).toEqual([3, ' request type 4711 not supported'])
+    const state = (): string => {
+      const { topicConfigManager, subscriptionGroupManager, store, config, storeConfig } = rig!.broker
+      return JSON.stringify([
+        [...topicConfigManager.topicConfigTable.keys()],
+        [...subscriptionGroupManager.table.keys()],
+        store.getMaxPhyOffset(),
+        config,
+        storeConfig
+      ])
+    }
+    const before = state()
+    const served = new Set<number>()
+    for (let code = 0; code <= 10_000; code += 500) {
+      const requests = Array.from({ length: Math.min(500, 10_001 - code) }, (_, i) => rig!.request(code + i))
+      for (const request of requests) peer.send(request)
+      const answers = new Map<number, RemotingCommand>()
+      while (answers.size < requests.length) {
+        const answer = await peer.next()
+        answers.set(answer.opaque, answer)
+      }
+      for (const { code: asked, opaque } of requests) {
+        const answer = answers.get(opaque)!
+        if (answer.code === 3) expect(answer.remark).toBe(` request type ${asked} not supported`)
+        else served.add(asked)
+      }
+    }
+    expect([...served]).toEqual(expect.arrayContaining([10, 11, 12, 14, 15, 17, 310, 320, 34, 35, 36, 38]))
+    expect(served.size).toBeLessThan(50)
+    expect(state()).toBe(before)
     expect((await rig!.ask(peer, rig!.sendRequest())).code).toBe(0)
   })
 })
 
 describe('configuration over the wire', () => {
-  it('is refused with code 16, and nothing changes', async () => {
+  it('security-X2 is refused with code 16, and nothing changes', async () => {
     await start()
     const peer = await rig!.connect()
     const before = JSON.stringify(rig!.broker.config)

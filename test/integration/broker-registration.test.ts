@@ -111,6 +111,21 @@ describe('registration', () => {
     expect(rig.stored('T')[0]!.storeHost).toMatchObject({ host: '10.1.2.3', port: rig.broker.port })
   })
 
+  it('security-X1 binds and announces the loopback address only, unless told otherwise, and says so when it is', async () => {
+    rig = await BrokerRig.start()
+    expect([rig.broker.host, rig.broker.addr]).toEqual(['127.0.0.1', `127.0.0.1:${rig.broker.port}`])
+    const warnings: string[] = []
+    const nothing = (): void => {}
+    const logger = { debug: nothing, info: nothing, warn: (text: string) => void warnings.push(text), error: nothing }
+    const quiet = rig.newBroker({ namesrvAddr: '', logger })
+    await quiet.start()
+    expect(warnings).toEqual([])
+    const open = rig.newBroker({ namesrvAddr: '', host: '0.0.0.0', logger })
+    await open.start()
+    expect(warnings).toEqual([expect.stringContaining('0.0.0.0')])
+    await Promise.all([quiet.shutdown(), open.shutdown()])
+  })
+
   it('a topic or setting that is wrong is refused before anything runs', () => {
     const options = { namesrvAddr: '' }
     expect(() => new BrokerController({ ...options, topics: { 'a b': {} } })).toThrow(/a b/)
