@@ -3,6 +3,7 @@ import { parseBrokerProperties } from '../broker/broker-properties.ts'
 import type { Logger } from '../internal/logger.ts'
 import { LoopbackBroker } from '../loopback/loopback-broker.ts'
 import type { LoopbackTopicOptions } from '../loopback/loopback-options.ts'
+import { DEFAULT_NAMESRV_CONFIG } from '../nameserver/namesrv-config.ts'
 import { oneOf, parseOptions, UsageError, wholeNumber } from './arguments.ts'
 
 const HELP = `rocketmq-producer broker [options]
@@ -67,7 +68,7 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
     port: wholeNumber('port', values['port'], 10911, 0, 65535),
     topics: topics((values['topic'] as string[] | undefined) ?? []),
     logger: stderrLogger,
-    ...parseBrokerProperties(entries)
+    ...parseBrokerProperties(entries, { namesrv: DEFAULT_NAMESRV_CONFIG })
   })
   warnIfReachable(host)
   const ready = {

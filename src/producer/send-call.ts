@@ -66,6 +66,8 @@ export class SendCall implements RegisteredCall, AbortListener {
   /** The latest attempt brought a result: nobody may give the call up over it. */
   #answered = false
   #attemptBegin = 0
+  #takeBack: AbortController | undefined = undefined
+  #onTakenBack: ((error: RocketMQError) => void) | undefined = undefined
   readonly #outcome: SendOutcome
 
   constructor(
@@ -119,6 +121,13 @@ export class SendCall implements RegisteredCall, AbortListener {
     this.#attemptBegin = now
   }
 
+  /** Takes a request back that has not left yet, when the caller's signal aborts. Its own, because many calls may share that one. */
+  takeBackSignal(): AbortSignal | undefined {
+    if (this.signal === undefined) return undefined
+    this.#takeBack ??= new AbortController()
+    return this.#takeBack.signal
+  }
+
   /** There is no queue to send to any more. @param now monotonic ms. */
   beginAttemptWithoutQueue(now: number): void {
     this.beginAttempt(new MessageQueue(this.topic.name, '', -1), now)
@@ -130,6 +139,10 @@ export class SendCall implements RegisteredCall, AbortListener {
    */
   endAttempt(error: RocketMQError | undefined, result: SendResult | undefined): boolean {
     if (!this.#attemptOpen) return false
+    if (this.#onTakenBack !== undefined && error !== undefined) {
+      this.#onTakenBack(error)
+      return false
+    }
     this.#attemptOpen = false
     if (error === undefined) {
       this.#answered = true
@@ -185,7 +198,21 @@ export class SendCall implements RegisteredCall, AbortListener {
     this.#release()
   }
 
-  /** Ends the call from outside: shutdown, abort. What is under way cannot be taken back. */
+  /** Keeps the request from leaving where that is still possible. True when it may have left. */
+  #takeBackAttempt(): boolean {
+    if (!this.#attemptOpen) return false
+    let left = true
+    if (this.#takeBack !== undefined) {
+      this.#onTakenBack = (error) => {
+        left = error.maybeStored
+      }
+      this.#takeBack.abort()
+      this.#onTakenBack = undefined
+    }
+    return left
+  }
+
+  /** Ends the call from outside: shutdown, abort. */
   giveUp(error: RocketMQError): void {
     if (this.settled || this.#answered) return
     if (this.storedResult !== undefined) {
@@ -193,8 +220,7 @@ export class SendCall implements RegisteredCall, AbortListener {
       this.succeed(this.storedResult)
       return
     }
-    // What was handed over may be on its way, or leave once the connection is there.
-    const maybeStored = this.maybeStored || this.#attemptOpen
+    const maybeStored = this.#takeBackAttempt() || this.maybeStored
     const { uniqKey } = this
     const final = enrichError(error, { maybeStored, ...(uniqKey === undefined ? {} : { uniqKey }) })
     this.endAttempt(final, undefined)

@@ -225,12 +225,16 @@ export class Connection {
     })
   }
 
-  /** Forgets a request without calling back; its bytes are taken back where they have not left yet. */
-  cancel(pending: PendingRequest): void {
-    if (this.#inFlight.take(pending.opaque) === undefined) return
+  /**
+   * Forgets a request without calling back; its bytes are taken back where they have not left yet.
+   * @returns whether bytes of it may have left.
+   */
+  cancel(pending: PendingRequest): boolean {
+    if (this.#inFlight.take(pending.opaque) === undefined) return true
     this.#owner.wheel.remove(pending)
-    this.#writer.retract(pending.start, pending.end)
+    const left = !this.#writer.retract(pending.start, pending.end)
     this.#settled()
+    return left
   }
 
   /** No new work comes here; closes when the last request in flight has settled. */

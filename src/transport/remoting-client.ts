@@ -198,7 +198,7 @@ export class RemotingClient {
     }
     const guarded = this.#guarded(callback)
     if (signal.aborted) {
-      process.nextTick(guarded, callAborted(signal), undefined)
+      process.nextTick(guarded, callAborted(signal, false), undefined)
       return
     }
     const cancel = this.#call(addr, request, timeoutMillis, timeout, (error, response) => {
@@ -206,8 +206,8 @@ export class RemotingClient {
       guarded(error, response)
     })
     const abort = (): void => {
-      cancel()
-      guarded(callAborted(signal), undefined)
+      const left = cancel()
+      guarded(callAborted(signal, left), undefined)
     }
     signal.addEventListener('abort', abort, { once: true })
   }
@@ -259,14 +259,14 @@ export class RemotingClient {
     return Promise.resolve()
   }
 
-  /** Hooks, connection, request. Returns how to give up without being called back. */
+  /** Hooks, connection, request. Returns how to give up without being called back, which tells whether bytes may have left. */
   #call(
     addr: string,
     request: OutgoingRequest,
     timeoutMillis: number,
     timeout: () => RocketMQError,
     callback: ResponseCallback
-  ): () => void {
+  ): () => boolean {
     let outgoing = request
     let settle = this.#guarded(callback)
     if (this.rpcHooks.length > 0) {
@@ -278,18 +278,16 @@ export class RemotingClient {
         settle = (error, response) => this.#afterHooks(addr, command, error, response, guarded)
       } catch (thrown) {
         process.nextTick(settle, hookFailed(thrown), undefined)
-        return () => {}
+        return () => false
       }
     }
     const existing = this.#closed || timeoutMillis <= 0 ? undefined : this.connection(addr)
     if (existing !== undefined) {
       const pending = existing.invoke(outgoing, timeoutMillis, settle)
-      return () => {
-        if (pending !== undefined) existing.cancel(pending)
-      }
+      return () => pending !== undefined && existing.cancel(pending)
     }
     const deadline = this.#options.clock.monotonic() + timeoutMillis
-    let cancel = (): void => {}
+    let cancel = (): boolean => false
     const stop = this.#acquire(addr, timeoutMillis, timeout, (error, connection) => {
       if (connection === undefined) {
         settle(error, undefined)
@@ -305,7 +303,7 @@ export class RemotingClient {
     })
     return () => {
       stop()
-      cancel()
+      return cancel()
     }
   }
 

@@ -20,8 +20,9 @@ export function clientClosed(): RemotingException {
   return new RemotingException('the client is closed', { code: 'CLIENT_CLOSED' })
 }
 
-export function callAborted(signal: AbortSignal): RemotingException {
-  return new RemotingException('the call was aborted', { code: 'ABORTED', cause: signal.reason })
+/** @param maybeStored whether bytes of the request may have left. */
+export function callAborted(signal: AbortSignal, maybeStored: boolean): RemotingException {
+  return new RemotingException('the call was aborted', { code: 'ABORTED', maybeStored, cause: signal.reason })
 }
 
 export function hookFailed(thrown: unknown): RocketMQError {

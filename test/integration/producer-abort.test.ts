@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { MQClientException, type RocketMQError } from '../../src/internal/errors.ts'
 import { HeldClock } from '../../src/internal/held-clock.ts'
 import { Message } from '../../src/protocol/message.ts'
+import { MemoryNetwork } from '../../src/transport/memory-network.ts'
+import type { Network } from '../../src/transport/network.ts'
 import { closeAfterEach, rejection, startCluster, startProducer } from '../support/producers.ts'
 
 closeAfterEach()
@@ -57,6 +59,50 @@ describe('abort', () => {
     expect(calls).toEqual(['ABORTED', 'ABORTED', 'ABORTED'])
     await clock.advance(100)
     expect(calls).toHaveLength(3)
+  })
+
+  it('while it is being connected: it does not leave any more', async () => {
+    const memory = new MemoryNetwork()
+    let open: () => void = () => {}
+    let opened = Promise.resolve()
+    const network: Network = {
+      connect: async (...args) => {
+        await opened
+        return memory.connect(...args)
+      },
+      listen: (...args) => memory.listen(...args)
+    }
+    const cluster = await startCluster({ network })
+    const producer = await startProducer(cluster)
+    const route = producer['impl'].context.instance.tryToFindTopicPublishInfo('T', {
+      createTopicKey: 'TBW102',
+      defaultTopicQueueNums: 4,
+      timeoutMillis: 1000
+    })
+    await route
+    opened = new Promise((resolve) => {
+      open = resolve
+    })
+    const controller = new AbortController()
+    const aborted = rejection<RocketMQError>(producer.send(message('aborted'), { signal: controller.signal }))
+    const kept = producer.send(message('kept'))
+    controller.abort()
+    expect(await aborted).toMatchObject({ code: 'ABORTED', maybeStored: false })
+    open()
+    await kept
+    expect(cluster.broker.bodies).toEqual(['kept'])
+  })
+
+  it('in the turn of the call: the bytes are taken back', async () => {
+    const cluster = await startCluster()
+    const producer = await startProducer(cluster)
+    await producer.send(message('first'))
+    const controller = new AbortController()
+    const aborted = rejection<RocketMQError>(producer.send(message('aborted'), { signal: controller.signal }))
+    controller.abort()
+    expect(await aborted).toMatchObject({ code: 'ABORTED', maybeStored: false })
+    await producer.send(message('second'))
+    expect(cluster.broker.bodies).toEqual(['first', 'second'])
   })
 
   it('after bytes have left: maybeStored, with the attempt; the late answer is dropped', async () => {
