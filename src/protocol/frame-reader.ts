@@ -33,7 +33,7 @@ export class FrameReader {
   /** Collects the frame in progress; undefined between frames. */
   #partial: Buffer | undefined
   #filled = 0
-  /** Whole length of the frame in progress; 0 until its prefix is complete. */
+  /** Whole length of the frame in progress; 0 until its prefix is complete. Means nothing between frames. */
   #total = 0
 
   /** @param onFrame gets each whole frame, `bytes[start, end)`; the bytes stay valid as long as they are referenced. */
@@ -91,7 +91,6 @@ export class FrameReader {
       const end = this.#total
       this.#partial = undefined
       this.#filled = 0
-      this.#total = 0
       this.#onFrame(frame, 0, end)
     }
     return at

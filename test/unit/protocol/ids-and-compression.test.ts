@@ -139,7 +139,8 @@ describe('compression', () => {
   it('a bomb and damaged bytes are a typed error', () => {
     const bomb = zlib.deflateSync(Buffer.alloc(20_000_000))
     expect(bomb.length).toBeLessThan(30_000)
-    expect(() => decompressBody(bomb, 'ZLIB')).toThrow(RemotingCommandException)
+    // Stopped while inflating, not measured afterwards.
+    expect(() => decompressBody(bomb, 'ZLIB')).toThrow('damaged or larger than 16777216')
     expect(() => decompressBody(Buffer.from('nonsense'), 'ZLIB')).toThrow(RemotingCommandException)
     expect(() => decompressBody(zlib.deflateSync(Buffer.alloc(100)), 'ZLIB', { maxOutput: 99 })).toThrow(RemotingCommandException)
     const lies: Compressor = { compress: (bytes) => bytes, decompress: () => new Uint8Array(200) }

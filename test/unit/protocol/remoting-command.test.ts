@@ -84,7 +84,7 @@ describe('ROCKETMQ headers', () => {
     ['remark length below 0', put(13, -1)],
     ['huge remark length', put(13, 0x7fffffff)],
     ['remark over the end', put(13, 32)],
-    ['remark over the map length', put(13, 17)],
+    ['remark over the map length', put(13, 20)],
     ['map length below 0', put(23, -1)],
     ['huge map length', put(23, 0x7fffffff)],
     ['map over the end', put(23, 13)],
@@ -99,6 +99,13 @@ describe('ROCKETMQ headers', () => {
     const before = process.memoryUsage().arrayBuffers
     expect(() => decodeBinary(change)).toThrow(RemotingCommandException)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_048_576)
+  })
+
+  it('wire-W4 say which length is wrong', () => {
+    expect(() => decodeBinary(put(34, -5))).toThrow('value length -5')
+    expect(() => decodeBinary(put(27, -1, 2))).toThrow('key length -1')
+    expect(() => decodeBinary(put(13, -1))).toThrow('remark length -1')
+    expect(() => decodeBinary(put(23, -1))).toThrow('extFields length -1')
   })
 
   it('wire-W4 read invalid UTF-8 as replacement characters', () => {
@@ -154,6 +161,13 @@ describe('JSON headers', () => {
       language: -1
     })
     expect(decodeJson('{"code":106,"opaque":null,"extFields":null}')).toMatchObject({ code: 106, opaque: 0, hasExtFields: false })
+    expect(decodeJson('{"code":106,"opaque":9}')).toMatchObject({
+      code: 106,
+      opaque: 9,
+      version: 0,
+      language: -1,
+      hasExtFields: false
+    })
     expect(decodeJson('{}')).toMatchObject({ code: 0, version: 0, language: -1, remark: undefined })
     expect(decodeJson('{"code":1,"code":2}').code).toBe(2)
     expect(decodeJson('{"code":1,"extFields":{"a":"b"},"extFields":null}').hasExtFields).toBe(false)
@@ -186,6 +200,16 @@ describe('JSON headers', () => {
     const slow = decodeJson('{"code":1, "extFields":{"__proto__":{"x":"y"}}}').extFields
     expect(Object.keys(slow)).toEqual(['__proto__'])
     expect((slow as Record<string, unknown>).x).toBeUndefined()
+  })
+
+  it('wire-W5 refuse more than 1,024 names', () => {
+    const header = (names: number): string => {
+      const fields = Array.from({ length: names }, (_, i) => `"name${i}":"v"`)
+      return `{"code":1,"extFields":{${fields.join(',')}}}`
+    }
+    expect(Object.keys(decodeJson(header(1000)).extFields)).toHaveLength(1000)
+    expect(() => decodeJson(header(1100))).toThrow('more than 1024 names')
+    expect(() => decodeJson(`{"code":1,"x":[${'0,'.repeat(2000)}0]}`)).toThrow('more than 1024 names')
   })
 
   it('wire-W5 read a legal header of the largest size', () => {
