@@ -106,7 +106,7 @@ describe('sends', () => {
     expect((await rig.ask(peer, rig.sendRequest({ properties: 'DELAY\u0001soon\u0002' }))).code).toBe(1)
   })
 
-  it('store-44 a half message is kept aside; commit makes it visible with its real topic, rollback never does', async () => {
+  it('store-44 store-50 a half message is kept aside; commit makes it visible with its real topic, rollback never does', async () => {
     rig = await BrokerRig.start()
     const peer = await rig.connect()
     const half = async (body: string): Promise<Record<string, string>> => {

@@ -24,7 +24,7 @@ describe('locks of orderly consumers', () => {
     expect(locks.isLockAllExpired('G')).toBe(true)
   })
 
-  it('only the owner gives a lock back, and groups do not see each other', () => {
+  it('store-57 only the owner gives a lock back, and groups do not see each other', () => {
     const locks = new RebalanceLockManager(new HeldClock())
     locks.tryLockBatch('G', [queue(0)], 'c1')
     locks.unlockBatch('G', [queue(0)], 'c2')
