@@ -23,7 +23,7 @@ export interface DefaultMQProducerOptions extends ClientOptions {
   compressLevel?: number | undefined
   /** `LZ4` and `ZSTD` need a codec in `compressors`, and brokers and consumers from 4.9.4 on. @default ZLIB */
   compressType?: 'ZLIB' | 'LZ4' | 'ZSTD' | undefined
-  /** Codecs for `LZ4` and `ZSTD`; see `lz4Napi`, `wasmZstd`, `nodeZstd`. */
+  /** Codecs for `LZ4` and `ZSTD`; see `lz4NapiCompressor`, `wasmZstdCompressor`, `nodeZstdCompressor`. */
   compressors?: Compressors | undefined
   /** Further attempts of an awaited send, on another broker where there is one. @default 2 */
   retryTimesWhenSendFailed?: number | undefined
