@@ -34,7 +34,7 @@ export class SharedSettings {
     }
     if (usesTLS(a) !== usesTLS(b) || !isDeepStrictEqual(a.tls ?? {}, b.tls ?? {})) differ.push('tls')
     if ((a.namespaceV2 ?? '') !== (b.namespaceV2 ?? '')) differ.push('namespaceV2')
-    if ((a.serializeType ?? 'JSON') !== (b.serializeType ?? 'JSON')) differ.push('serializeType')
+    if (a.serializeType !== b.serializeType) differ.push('serializeType')
     if (!sameMembers(a.rpcHooks ?? [], b.rpcHooks ?? [])) differ.push('rpcHooks')
     if (a.clock !== b.clock) differ.push('clock')
     if (a.faults !== b.faults) differ.push('faults')

@@ -11,9 +11,17 @@ import { decodeTopicRoute, type TopicRouteData } from '../protocol/topic-route.t
 import type { RemotingClient } from '../transport/remoting-client.ts'
 import type { NameServerList } from './name-server-list.ts'
 import { processSendResponse } from './send-response.ts'
-import type { SendResult } from './send-result.ts'
+import { type SendResult, SendStatus } from './send-result.ts'
 
 export type SendCallback = (error: RocketMQError | undefined, result: SendResult | undefined) => void
+
+export interface MQClientAPISettings {
+  /** Of everything but sends. */
+  serializeType: number
+  sendSerializeType: number
+  /** For requests to name servers. */
+  timeoutMillis: number
+}
 
 /** The requests a client sends; Java's `MQClientAPIImpl`. */
 export class MQClientAPI {
@@ -24,14 +32,14 @@ export class MQClientAPI {
   readonly #options: SendMessageRequestOptions
   readonly #onewayOptions: SendMessageRequestOptions
 
-  /** @param timeoutMillis for requests to name servers. */
-  constructor(remoting: RemotingClient, nameServers: NameServerList, serializeType: number, timeoutMillis: number) {
+  constructor(remoting: RemotingClient, nameServers: NameServerList, settings: MQClientAPISettings) {
+    const { serializeType, sendSerializeType, timeoutMillis } = settings
     this.#remoting = remoting
     this.#nameServers = nameServers
     this.#serializeType = serializeType
     this.#timeoutMillis = timeoutMillis
-    this.#options = { serializeType }
-    this.#onewayOptions = { serializeType, oneway: true }
+    this.#options = { serializeType: sendSerializeType }
+    this.#onewayOptions = { serializeType: sendSerializeType, oneway: true }
   }
 
   /**
@@ -40,6 +48,8 @@ export class MQClientAPI {
    * with an MQBrokerException (refused) or RemotingException (`maybeStored` says whether the bytes may have arrived).
    * An aborted `signal` keeps a send that has not left from leaving.
    * @param queue the queue chosen; its topic is the one results carry, `header.topic` the one that travels.
+   * @returns whether the body has been encoded: `message.body` is not looked at any more, and where the outcome is not SEND_OK it is
+   * replaced by what was sent before `callback` runs.
    */
   sendMessageAsync(
     addr: string,
@@ -49,17 +59,18 @@ export class MQClientAPI {
     timeoutMillis: number,
     callback: SendCallback,
     signal?: AbortSignal
-  ): void {
+  ): boolean {
     let request: SendMessageRequest
     try {
       request = this.#sendRequest(message, header)
     } catch (error) {
       process.nextTick(callback, asRocketMQError(error), undefined)
-      return
+      return false
     }
     const { topic, brokerName } = queue
     const onAnswer = (error: RocketMQError | undefined, response: RemotingCommand | undefined): void => {
       if (response === undefined) {
+        keepBody(message, request)
         callback(error, undefined)
         return
       }
@@ -67,12 +78,15 @@ export class MQClientAPI {
       try {
         result = processSendResponse(response, addr, topic, brokerName, message)
       } catch (thrown) {
+        keepBody(message, request)
         callback(asRocketMQError(thrown), undefined)
         return
       }
+      if (result.sendStatus !== SendStatus.SEND_OK) keepBody(message, request)
       callback(undefined, result)
     }
     this.#remoting.invokeCallback(addr, request, timeoutMillis, onAnswer, signal)
+    return request.holdsBody
   }
 
   /** {@link sendMessageAsync} as a promise. */
@@ -123,7 +137,7 @@ export class MQClientAPI {
   }
 
   #sendRequest(message: Message, header: SendMessageRequestHeader, options = this.#options): SendMessageRequest {
-    return new SendMessageRequest(sendRequestCode(message, header), header, message.body, options)
+    return new SendMessageRequest(sendRequestCode(message, header), header, message, options)
   }
 }
 
@@ -131,6 +145,11 @@ export class MQClientAPI {
 function sendRequestCode(message: Message, header: SendMessageRequestHeader): number {
   if (message.properties.get(MessageConst.MSG_TYPE) === 'reply') return RequestCode.SEND_REPLY_MESSAGE_V2
   return header.batch ? RequestCode.SEND_BATCH_MESSAGE : RequestCode.SEND_MESSAGE_V2
+}
+
+/** The message may be sent once more; by now its body may be a buffer of the application that holds something else. */
+function keepBody(message: Message, request: SendMessageRequest): void {
+  if (request.holdsBody) message.body = Buffer.from(request.body as Uint8Array)
 }
 
 function asRocketMQError(error: unknown): RocketMQError {

@@ -67,7 +67,8 @@ export class MQClientInstance {
     const language = options.language ?? 'JAVA'
     this.#nameServers = new NameServerList(this.remoting, this.clock, this.logger)
     this.#nameServers.update(settings.nameServers)
-    this.api = new MQClientAPI(this.remoting, this.#nameServers, serializeType, timeoutMillis)
+    const sendSerializeType = options.serializeType === 'JSON' ? SerializeType.JSON : SerializeType.ROCKETMQ
+    this.api = new MQClientAPI(this.remoting, this.#nameServers, { serializeType, sendSerializeType, timeoutMillis })
     this.#routes = new RouteTable((topic) => this.api.getTopicRouteInfo(topic), this.#brokers, this.clock, this.logger)
     this.#heartbeats = new HeartbeatService(this.remoting, this.logger, { clientId, language, serializeType, timeoutMillis })
     registerClientProcessors(this.remoting, this.#producers, this.logger)

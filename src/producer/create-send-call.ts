@@ -4,6 +4,7 @@ import { Message } from '../protocol/message.ts'
 import { MessageConst } from '../protocol/message-const.ts'
 import { createUniqId } from '../protocol/message-id.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
+import { LARGEST_COPIED_BODY } from '../protocol/outgoing-frame.ts'
 import type { CommunicationMode } from './communication-mode.ts'
 import { copyProperties } from './copy-properties.ts'
 import { MessageBatch } from './message-batch.ts'
@@ -47,8 +48,9 @@ export function createSendCall(
   checkMessage(first as Message)
   const topic = topics.get((first as Message).topic)
   const queue = targetQueue(context, options, topic, mode)
-  const copy = batch ? batchOf(context, topic, messages) : copyOf(context, topic, message)
-  return new SendCall(
+  const borrows = !batch && mayBorrow(context, message.body)
+  const copy = batch ? batchOf(context, topic, messages) : copyOf(context, topic, message, borrows)
+  const call = new SendCall(
     context,
     mode,
     topic,
@@ -61,16 +63,33 @@ export function createSendCall(
     options,
     outcome
   )
+  call.borrowsBody = borrows
+  return call
+}
+
+/**
+ * Whether the body can wait to be copied until it is encoded: ordinarily that is before the call returns, and then there is no other copy
+ * to be made. Not where somebody else gets to see the body, or it is worked on before.
+ */
+function mayBorrow({ config, hooks, instance }: ProducerContext, body: Buffer): boolean {
+  const { length } = body
+  return (
+    length <= LARGEST_COPIED_BODY &&
+    length < config.compressMsgBodyOverHowmuch &&
+    !hooks.any &&
+    instance.remoting.rpcHooks.length === 0
+  )
 }
 
 /** With its id and namespace. */
-function copyOf(context: ProducerContext, topic: PublishTopic, message: Message): Message {
+function copyOf(context: ProducerContext, topic: PublishTopic, message: Message, borrows: boolean): Message {
   const { namespace, maxMessageSize } = context.config
   checkBody(message.body, maxMessageSize)
   const properties = copyProperties(message.properties)
   if (!properties.has(MessageConst.UNIQ_KEY)) properties.set(MessageConst.UNIQ_KEY, createUniqId(context.clock.now()))
   if (namespace !== undefined) properties.set(MessageConst.INSTANCE_ID, namespace)
-  return Message.of(topic.name, context.slab.copy(message.body), message.flag, properties)
+  const body = borrows ? message.body : context.slab.copy(message.body)
+  return Message.of(topic.name, body, message.flag, properties)
 }
 
 function batchOf(context: ProducerContext, topic: PublishTopic, messages: readonly Message[]): MessageBatch {

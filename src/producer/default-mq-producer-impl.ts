@@ -209,7 +209,11 @@ export class DefaultMQProducerImpl {
   ): void {
     try {
       const call = createSendCall(this.context, this.topics, input, options ?? NO_OPTIONS, mode, outcome)
-      admitSend(call, this.topics)
+      try {
+        admitSend(call, this.topics)
+      } finally {
+        call.ownBody()
+      }
       call.returned = true
     } catch (error) {
       this.#refuse(outcome, toRocketMQError(error))

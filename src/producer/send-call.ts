@@ -46,6 +46,10 @@ export class SendCall implements RegisteredCall, AbortListener {
   readonly weight: number
   sysFlag = 0
 
+  /** The body is still the application's buffer; only until the call that made this one returns. */
+  borrowsBody = false
+  /** The latest attempt has encoded the body and keeps what it sent. */
+  bodyEncoded = false
   settled = false
   /** The caller has its call back; until then no callback runs. */
   returned = false
@@ -104,6 +108,16 @@ export class SendCall implements RegisteredCall, AbortListener {
   /** The message's id; of a batch those of its messages, comma-joined. */
   get uniqKey(): string | undefined {
     return this.message instanceof MessageBatch ? this.message.uniqKeys.join(',') : this.message.uniqKey
+  }
+
+  /**
+   * Before the application gets control back: a body that has not been encoded by now is copied, because the application may change its
+   * buffer. One that has been is not needed before the attempt fails, which brings back the bytes that were sent.
+   */
+  ownBody(): void {
+    if (!this.borrowsBody) return
+    this.borrowsBody = false
+    if (!this.bodyEncoded && !this.settled) this.message.body = this.context.slab.copy(this.message.body)
   }
 
   /** Ms that are left. */

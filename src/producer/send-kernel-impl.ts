@@ -53,7 +53,7 @@ export function sendKernelImpl(call: SendCall, mq: MessageQueue, timeoutMillis: 
     const header = requestHeader(call, message, mq)
     const own = config.namespace === undefined ? mq : ownQueue(mq, config.namespace)
     if (call.mode === 'ONEWAY') sendOneway(call, own, message, header, timeoutMillis, done)
-    else instance.api.sendMessageAsync(addr, own, message, header, timeoutMillis, done, call.takeBackSignal())
+    else call.bodyEncoded = instance.api.sendMessageAsync(addr, own, message, header, timeoutMillis, done, call.takeBackSignal())
   } catch (error) {
     done(toRocketMQError(error), undefined)
   }

@@ -15,10 +15,26 @@ export interface OutgoingFrame {
   /** Bit 0 response, bit 1 oneway. */
   readonly flag: number
   readonly body: Uint8Array | undefined
+  /**
+   * Told where the body was copied to, if it was. A frame that may be asked for its body again can retain the store, and give up the bytes
+   * it was made with.
+   */
+  bodyCopied?(store: FrameStore, at: number): void
   /** Upper bound of the header's length, bytes. */
   headerBound(): number
   /** Writes the header into `target` from `offset` on and returns the offset behind it. */
   writeHeader(target: Buffer, offset: number): number
+}
+
+/** Bodies up to this are copied into the outgoing buffer while the frame is encoded; larger ones go to the socket as they are, bytes. */
+export const LARGEST_COPIED_BODY = 64 * 1024
+
+/** Memory that a frame was encoded into. What it holds stays as it is for whoever retains it. */
+export interface FrameStore {
+  readonly buffer: Buffer
+  retain(): void
+  /** Ends one {@link retain}. */
+  release(): void
 }
 
 /** The whole frame as one buffer; for tests and cold paths. */

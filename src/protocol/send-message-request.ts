@@ -1,7 +1,7 @@
 import { writeInt32 } from './big-endian.ts'
 import { emptyExtFields } from './ext-fields.ts'
 import { LanguageCode } from './language-code.ts'
-import type { OutgoingFrame } from './outgoing-frame.ts'
+import type { FrameStore, OutgoingFrame } from './outgoing-frame.ts'
 import { CURRENT_VERSION, ONEWAY_FLAG, RemotingCommand, SerializeType } from './remoting-command.ts'
 import { hasShortNames, type SendMessageRequestHeader } from './send-message-header.ts'
 import { MAP_AT, middlePart, type PreparedParts, preparedParts, tailPart } from './send-message-parts.ts'
@@ -18,6 +18,11 @@ export interface SendMessageRequestOptions {
   version?: number
 }
 
+/** Where a request takes its body from until it has been encoded. */
+export interface BodySource {
+  readonly body: Uint8Array | undefined
+}
+
 /**
  * A send request with one-letter field names (codes 310, 320, 325) whose header is written straight into the outgoing buffer.
  * Requests that interceptors look at go out as {@link toCommand}.
@@ -25,21 +30,49 @@ export interface SendMessageRequestOptions {
 export class SendMessageRequest implements OutgoingFrame {
   readonly code: number
   header: SendMessageRequestHeader
-  body: Uint8Array | undefined
   readonly serializeType: number
   readonly language: number
   readonly version: number
   opaque = 0
   flag: number
+  readonly #source: BodySource
+  #store: FrameStore | undefined
+  #at = 0
+  readonly #length: number
 
-  constructor(code: number, header: SendMessageRequestHeader, body: Uint8Array | undefined, options?: SendMessageRequestOptions) {
+  constructor(code: number, header: SendMessageRequestHeader, source: BodySource, options?: SendMessageRequestOptions) {
     this.code = code
     this.header = header
-    this.body = body
+    this.#source = source
+    this.#length = source.body?.length ?? 0
     this.serializeType = options?.serializeType ?? SerializeType.JSON
     this.language = options?.language ?? LanguageCode.JAVA
     this.version = options?.version ?? CURRENT_VERSION
     this.flag = options?.oneway === true ? ONEWAY_FLAG : 0
+  }
+
+  /** Once the request has been encoded, the bytes that were: the source may hold something else by then. */
+  get body(): Uint8Array | undefined {
+    const store = this.#store
+    return store === undefined ? this.#source.body : store.buffer.subarray(this.#at, this.#at + this.#length)
+  }
+
+  /** Whether the bytes that were encoded are held, so that the source is not needed any more. */
+  get holdsBody(): boolean {
+    return this.#store !== undefined
+  }
+
+  bodyCopied(store: FrameStore, at: number): void {
+    store.retain()
+    this.#store?.release()
+    this.#store = store
+    this.#at = at
+  }
+
+  /** The request has settled: nobody asks for its body any more. */
+  releaseBody(): void {
+    this.#store?.release()
+    this.#store = undefined
   }
 
   headerBound(): number {
@@ -89,7 +122,8 @@ export class SendMessageRequest implements OutgoingFrame {
   /** The same request with its fields as a map, for code that adds or signs fields. */
   toCommand(): RemotingCommand {
     const fields = headerFields(this.code, this.header)
-    const body = this.body === undefined ? undefined : Buffer.from(this.body.buffer, this.body.byteOffset, this.body.byteLength)
+    const bytes = this.body
+    const body = bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const command = RemotingCommand.request(this.code, fields, body, this.serializeType)
     command.language = this.language
     command.version = this.version

@@ -1,24 +1,59 @@
+import type { FrameStore } from '../protocol/outgoing-frame.ts'
+
 /** Size of a pooled chunk, bytes. */
 export const CHUNK_SIZE = 128 * 1024
 
 /** Chunks kept for reuse per process: 4 MiB. */
 const KEPT = 32
 
-/** A piece of outgoing memory and how many segments of it still wait for the socket. */
-export interface Chunk {
-  readonly buffer: Buffer
-  pins: number
-}
-
 const free: Chunk[] = []
 
-/** A chunk with room for at least `size` bytes. */
-export function takeChunk(size: number): Chunk {
-  if (size > CHUNK_SIZE) return { buffer: Buffer.allocUnsafeSlow(size), pins: 0 }
-  return free.pop() ?? { buffer: Buffer.allocUnsafeSlow(CHUNK_SIZE), pins: 0 }
-}
+/**
+ * A piece of outgoing memory. It is reused once its writer has closed it and everybody who retained it has released it: segments that
+ * wait for the socket, and requests whose body may be needed again.
+ */
+export class Chunk implements FrameStore {
+  readonly buffer: Buffer
+  #retained = 0
+  #open = true
+  #pooled = false
 
-/** Gives a chunk back; only after the socket has called back for everything in it. */
-export function giveChunk(chunk: Chunk): void {
-  if (chunk.buffer.length === CHUNK_SIZE && free.length < KEPT) free.push(chunk)
+  private constructor(size: number) {
+    this.buffer = Buffer.allocUnsafeSlow(size)
+  }
+
+  /** An open chunk with room for at least `size` bytes. */
+  static take(size: number): Chunk {
+    const chunk = size > CHUNK_SIZE ? new Chunk(size) : (free.pop() ?? new Chunk(CHUNK_SIZE))
+    chunk.#open = true
+    chunk.#pooled = false
+    return chunk
+  }
+
+  /** Whether somebody besides its writer needs it. */
+  get retained(): boolean {
+    return this.#retained > 0
+  }
+
+  retain(): void {
+    this.#retained++
+  }
+
+  release(): void {
+    this.#retained--
+    this.#giveBack()
+  }
+
+  /** Nothing more is written into it. */
+  close(): void {
+    this.#open = false
+    this.#giveBack()
+  }
+
+  #giveBack(): void {
+    if (this.#retained > 0 || this.#open || this.#pooled) return
+    if (this.buffer.length !== CHUNK_SIZE || free.length >= KEPT) return
+    this.#pooled = true
+    free.push(this)
+  }
 }

@@ -157,7 +157,9 @@ export class Connection {
   /** Sends a request that gets no answer; gives it its opaque. */
   sendOneway(request: OutgoingRequest): boolean {
     request.opaque = this.#owner.opaques.next()
-    return this.send(request)
+    const sent = this.send(request)
+    request.releaseBody?.()
+    return sent
   }
 
   /** Settles when all that was sent so far is with the socket; rejects when the connection closes first. */
@@ -233,6 +235,7 @@ export class Connection {
     if (this.#inFlight.take(pending.opaque) === undefined) return true
     this.#owner.wheel.remove(pending)
     const left = !this.#writer.retract(pending.start, pending.end)
+    pending.request.releaseBody?.()
     this.#settled()
     return left
   }
@@ -422,6 +425,7 @@ export class Connection {
     } catch (thrown) {
       this.#owner.logger.error(`a response callback threw: ${logText(thrown)}`)
     }
+    pending.request.releaseBody?.()
   }
 
   #failLater(callback: ResponseCallback, error: RocketMQError): void {

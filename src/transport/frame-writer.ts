@@ -2,13 +2,9 @@ import type { Deferred } from '../internal/async.ts'
 import { deferred } from '../internal/async.ts'
 import { RingQueue } from '../internal/ring-queue.ts'
 import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
-import { writeFrameHead } from '../protocol/outgoing-frame.ts'
-import type { Chunk } from './chunk-pool.ts'
-import { giveChunk, takeChunk } from './chunk-pool.ts'
+import { LARGEST_COPIED_BODY, writeFrameHead } from '../protocol/outgoing-frame.ts'
+import { Chunk } from './chunk-pool.ts'
 import type { NetworkSocket } from './network.ts'
-
-/** Bodies above this go to the socket as they are instead of being copied into the chunk, bytes. */
-const LARGE_BODY = 64 * 1024
 
 /** Bytes that wait for the socket. `position` counts all bytes ever appended, so it also tells their order. */
 interface Segment {
@@ -74,7 +70,7 @@ export class FrameWriter {
   append(frame: OutgoingFrame): void {
     const body = frame.body
     const bodyLength = body === undefined ? 0 : body.length
-    const inline = bodyLength <= LARGE_BODY
+    const inline = bodyLength <= LARGEST_COPIED_BODY
     const need = 8 + frame.headerBound() + (inline ? bodyLength : 0)
     let chunk = this.#chunk
     if (chunk === undefined || chunk.buffer.length - this.#at < need) chunk = this.#open(need)
@@ -82,6 +78,7 @@ export class FrameWriter {
     let end = writeFrameHead(frame, chunk.buffer, start)
     if (inline && body !== undefined) {
       chunk.buffer.set(body, end)
+      frame.bodyCopied?.(chunk, end)
       end += bodyLength
     }
     this.#at = end
@@ -127,10 +124,9 @@ export class FrameWriter {
         continue
       }
       this.#queued -= to - from
-      if (chunk !== undefined) chunk.pins--
-      if (from > 0) kept.push(pinned(bytes.subarray(0, from), position, chunk))
-      if (to < bytes.length) kept.push(pinned(bytes.subarray(to), position + to, chunk))
-      if (chunk !== undefined && chunk !== this.#chunk && chunk.pins === 0) giveChunk(chunk)
+      if (from > 0) kept.push(retained(bytes.subarray(0, from), position, chunk))
+      if (to < bytes.length) kept.push(retained(bytes.subarray(to), position + to, chunk))
+      chunk?.release()
     }
     this.#segments = kept
     return true
@@ -148,11 +144,9 @@ export class FrameWriter {
   close(error: unknown): void {
     if (this.#closed) return
     this.#closed = true
-    for (const segment of this.#segments) this.#unpin(segment.chunk)
+    for (const segment of this.#segments) segment.chunk?.release()
     this.#segments = []
-    const chunk = this.#chunk
-    this.#chunk = undefined
-    if (chunk !== undefined && chunk.pins === 0) giveChunk(chunk)
+    this.#release()
     this.#queued = 0
     for (let waiter = this.#handOvers.shift(); waiter !== undefined; waiter = this.#handOvers.shift()) {
       waiter.settled.reject(error)
@@ -166,9 +160,8 @@ export class FrameWriter {
 
   #open(need: number): Chunk {
     this.#seal(this.#position)
-    const old = this.#chunk
-    if (old !== undefined && old.pins === 0) giveChunk(old)
-    const chunk = takeChunk(need)
+    this.#chunk?.close()
+    const chunk = Chunk.take(need)
     this.#chunk = chunk
     this.#from = 0
     this.#at = 0
@@ -180,7 +173,7 @@ export class FrameWriter {
   #seal(end: number): void {
     const chunk = this.#chunk
     if (chunk !== undefined && this.#at > this.#from) {
-      this.#segments.push(pinned(chunk.buffer.subarray(this.#from, this.#at), this.#openPosition, chunk))
+      this.#segments.push(retained(chunk.buffer.subarray(this.#from, this.#at), this.#openPosition, chunk))
       this.#from = this.#at
     }
     this.#openPosition = end
@@ -214,7 +207,7 @@ export class FrameWriter {
   #writeDone(error: Error | null | undefined): void {
     const chunks = this.#writing
     this.#writing = undefined
-    if (chunks !== undefined) for (const chunk of chunks) this.#unpin(chunk)
+    if (chunks !== undefined) for (const chunk of chunks) chunk?.release()
     if (this.#closed) return
     if (error !== undefined && error !== null) {
       this.#onError(error)
@@ -224,22 +217,15 @@ export class FrameWriter {
     this.#written_ = this.#handed
     this.#settleHandOvers()
     if (this.#queued > 0) this.#flushNow()
-    else this.#release()
+    // An idle connection holds no chunk. One that requests in flight still need is filled up instead: each chunk holds many of them.
+    else if (this.#chunk?.retained === false) this.#release()
     this.#onWritten()
   }
 
   /** Nothing waits: an idle connection holds no chunk. */
   #release(): void {
-    const chunk = this.#chunk
-    if (chunk === undefined) return
+    this.#chunk?.close()
     this.#chunk = undefined
-    giveChunk(chunk)
-  }
-
-  #unpin(chunk: Chunk | undefined): void {
-    if (chunk === undefined) return
-    chunk.pins--
-    if (chunk.pins === 0 && chunk !== this.#chunk) giveChunk(chunk)
   }
 
   #settleHandOvers(): void {
@@ -251,7 +237,7 @@ export class FrameWriter {
   }
 }
 
-function pinned(bytes: Uint8Array, position: number, chunk: Chunk | undefined): Segment {
-  if (chunk !== undefined) chunk.pins++
+function retained(bytes: Uint8Array, position: number, chunk: Chunk | undefined): Segment {
+  chunk?.retain()
   return { bytes, position, chunk }
 }

@@ -8,6 +8,8 @@ export interface OutgoingRequest extends OutgoingFrame {
   opaque: number
   /** The same request as a command, for RPC hooks; only asked for where hooks are registered. */
   toCommand?(): RemotingCommand
+  /** It has settled, and its callback has run. */
+  releaseBody?(): void
 }
 
 /** Called exactly once: with an error, or with the answer. */

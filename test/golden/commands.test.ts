@@ -84,12 +84,17 @@ describe('send requests made by Java 5.3.3', () => {
     for (const vector of sends.filter(({ code }) => hasShortNames(code))) {
       const original = decode(vector.frameHex)
       const header = decodeSendMessageRequestHeader(original)
-      const request = new SendMessageRequest(vector.code, header, original.body, {
-        serializeType: original.serializeType,
-        oneway: original.isOneway,
-        language: original.language,
-        version: original.version
-      })
+      const request = new SendMessageRequest(
+        vector.code,
+        header,
+        { body: original.body },
+        {
+          serializeType: original.serializeType,
+          oneway: original.isOneway,
+          language: original.language,
+          version: original.version
+        }
+      )
       request.opaque = original.opaque
       for (const frame of [frameToBuffer(request), frameToBuffer(request.toCommand())]) {
         const written = RemotingCommand.decode(frame, 0, frame.length)
@@ -160,7 +165,12 @@ describe('frames recorded from real clients and servers', () => {
       const added = Object.keys(fields).filter((name) => !(name in expected))
       for (const name of added) expect(['i', 'm', 'properties', 'batch', 'j', 'reconsumeTimes']).toContain(name)
       if (!hasShortNames(command.code)) continue
-      const request = new SendMessageRequest(command.code, header, command.body, { serializeType: command.serializeType })
+      const request = new SendMessageRequest(
+        command.code,
+        header,
+        { body: command.body },
+        { serializeType: command.serializeType }
+      )
       const again = frameToBuffer(request)
       expect(plain(RemotingCommand.decode(again, 0, again.length).extFields)).toEqual(
         command.serializeType === SerializeType.JSON

@@ -83,7 +83,7 @@ describe('round trips', () => {
         int32,
         body,
         (value, code, serializeType, opaque, content) => {
-          const request = new SendMessageRequest(code, value, content, { serializeType })
+          const request = new SendMessageRequest(code, value, { body: content }, { serializeType })
           request.opaque = opaque
           const target = Buffer.alloc(request.headerBound())
           const end = request.writeHeader(target, 0)
