@@ -9,6 +9,9 @@ import { enrichError, toRocketMQError } from './send-error.ts'
 import { SendLane } from './send-lane.ts'
 import { sendSelectImpl, sendToQueue } from './send-select-impl.ts'
 
+/** A route that does not come in time says more about it than this timeout, ms: it goes first. */
+const LATE_MILLIS = 10
+
 /**
  * The way of a call to its first attempt: room, then route and compression, then a queue. Each stage is first in, first out, so the sends
  * to one queue leave in the order they were called. Ordinarily nothing waits, and all of it runs within the call.
@@ -69,9 +72,23 @@ function queueUp(call: SendCall, topics: PublishTopics, waiting: Promise<unknown
     get settled() {
       return call.settled
     },
-    proceed: () => dispatch(call, context.clock.monotonic())
+    proceed: () => {
+      call.timer?.cancel()
+      call.timer = undefined
+      call.onSettled = undefined
+      dispatch(call, context.clock.monotonic())
+    }
   }
   lane.push(entry)
+  const advance = (): void => {
+    lane.drain()
+    if (!lane.empty || topic.lane !== lane) return
+    topic.lane = undefined
+    if (context.instance.publishInfo(topic.name) === undefined) topics.forget(topic)
+  }
+  // What it waits for may never come, a codec's promise for one: it leaves the line when its time is over, and when it is aborted.
+  call.timer = context.clock.setTimeout(() => fail(call, callTimeout()), call.remaining() + LATE_MILLIS)
+  call.onSettled = advance
   waiting
     ?.then(
       () => {
@@ -79,19 +96,14 @@ function queueUp(call: SendCall, topics: PublishTopics, waiting: Promise<unknown
       },
       (error: unknown) => fail(call, toRocketMQError(error))
     )
-    .finally(() => {
-      lane.drain()
-      if (!lane.empty) return
-      topic.lane = undefined
-      if (context.instance.publishInfo(topic.name) === undefined) topics.forget(topic)
-    })
+    .finally(advance)
     .catch((error: unknown) => context.logger.error(`a send lane failed: ${String(error)}`))
 }
 
 /** @param now monotonic ms. */
 function dispatch(call: SendCall, now: number): void {
   if (now >= call.deadline) {
-    fail(call, new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT', responseCode: 10002 }))
+    fail(call, callTimeout())
   } else if (call.queue !== undefined) {
     sendToQueue(call, call.queue, now)
   } else if (call.selector !== undefined) {
@@ -99,6 +111,10 @@ function dispatch(call: SendCall, now: number): void {
   } else {
     sendDefaultImpl(call, now)
   }
+}
+
+function callTimeout(): RemotingTooMuchRequestException {
+  return new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT', responseCode: 10002 })
 }
 
 /** Before the first attempt nothing was sent; the error tells which message it was. */

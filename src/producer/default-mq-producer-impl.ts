@@ -100,9 +100,9 @@ export class DefaultMQProducerImpl {
     try {
       instance.registerProducer(this.#handle())
     } catch (error) {
-      this.#state = 'CREATE_JUST'
       for (const unsubscribe of this.#unsubscribe) unsubscribe()
       await instance.release()
+      this.#state = 'CREATE_JUST'
       throw error
     }
     try {
@@ -169,7 +169,11 @@ export class DefaultMQProducerImpl {
   async #shutdown(): Promise<void> {
     // Sends made after this call are refused, also those of the same turn: only a start that runs is waited for.
     if (this.#starting !== undefined) await this.#starting.catch(() => {})
-    if (this.#state !== 'RUNNING') return
+    if (this.#state !== 'RUNNING') {
+      // The start failed; a later one may not.
+      this.#stopping = undefined
+      return
+    }
     this.#state = 'SHUTDOWN_ALREADY'
     const { instance } = this.#context as ProducerContext
     await this.#drain()

@@ -56,6 +56,8 @@ export class SendCall implements RegisteredCall, AbortListener {
   holdsRoom = false
   /** Fires while the call waits in line. */
   timer: Timer | undefined = undefined
+  /** Present while the call waits in a lane: who is behind it goes on. */
+  onSettled: (() => void) | undefined = undefined
   attemptsMade = 0
   attempts: SendAttempt[] = NO_ATTEMPTS
   brokersSent: string[] = NO_BROKERS
@@ -260,6 +262,7 @@ export class SendCall implements RegisteredCall, AbortListener {
     } else if (this.timer !== undefined) {
       backPressure?.forget()
     }
+    this.onSettled?.()
   }
 
   #call(callback: SendMessageCallback, error: RocketMQError | undefined, result: SendResult | undefined): void {

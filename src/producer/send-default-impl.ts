@@ -35,6 +35,7 @@ function retry(call: SendCall): void {
 
 function attemptAgain(call: SendCall): Promise<SendResult | undefined> {
   return new Promise((resolve, reject) => {
+    if (call.settled) return reject(GIVEN_UP)
     attempt(call, call.context.clock.monotonic(), (error, result) => {
       if (!call.endAttempt(error, result)) return reject(GIVEN_UP)
       const failure = error ?? notStoredAsAsked(call, result)

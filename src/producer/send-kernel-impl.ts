@@ -30,7 +30,13 @@ export function sendKernelImpl(call: SendCall, mq: MessageQueue, timeoutMillis: 
     done(brokerNotExist(mq.brokerName), undefined)
     return
   }
-  const addr = config.vipChannelEnabled ? brokerVIPChannel(true, found) : found
+  let addr = found
+  try {
+    if (config.vipChannelEnabled) addr = brokerVIPChannel(true, found)
+  } catch (error) {
+    done(toRocketMQError(error), undefined)
+    return
+  }
   call.addr = addr
 
   let message = call.message
@@ -41,6 +47,11 @@ export function sendKernelImpl(call: SendCall, mq: MessageQueue, timeoutMillis: 
       runHooks(call, message)
     } catch (error) {
       done(toRocketMQError(error), undefined)
+      return
+    }
+    if (call.settled) {
+      // A hook aborted the call: its attempt has ended already.
+      done(new MQClientException('the send was given up', { code: 'ABORTED' }), undefined)
       return
     }
     timeoutMillis -= context.clock.monotonic() - now
@@ -94,7 +105,7 @@ function runHooks(call: SendCall, message: Message): void {
       unitMode: config.unitMode
     })
   }
-  if (!hooks.hasSendMessageHook) return
+  if (!hooks.hasSendMessageHook || call.settled) return
   const context = {
     producer,
     producerGroup,

@@ -4,7 +4,7 @@ import { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
 import { copyProperties } from './copy-properties.ts'
 import type { SendCall } from './send-call.ts'
-import { attemptError } from './send-error.ts'
+import { attemptError, enrichError } from './send-error.ts'
 import { sendKernelImpl } from './send-kernel-impl.ts'
 
 /** Asks the caller's selector for the queue, then sends to it: one attempt, whatever happens. */
@@ -13,10 +13,12 @@ export function sendSelectImpl(call: SendCall, now: number): void {
   try {
     mq = select(call)
   } catch (error) {
-    call.fail(error as RocketMQError)
+    const { uniqKey } = call
+    call.fail(enrichError(error as RocketMQError, uniqKey === undefined ? {} : { uniqKey }))
     return
   }
-  sendToQueue(call, mq, now)
+  // The selector may have aborted the call.
+  if (!call.settled) sendToQueue(call, mq, now)
 }
 
 /** Sends to this queue: one attempt. */
