@@ -11,7 +11,7 @@ import {
 import type { FaultTable } from '../internal/fault-table.ts'
 import type { Logger } from '../internal/logger.ts'
 import { logText } from '../internal/logger.ts'
-import { TimerWheel } from '../internal/timer-wheel.ts'
+import { TimerWheel, WheelEntry } from '../internal/timer-wheel.ts'
 import type { FrameLimits } from '../protocol/frame-reader.ts'
 import { CLIENT_LIMITS } from '../protocol/frame-reader.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
@@ -31,6 +31,7 @@ import {
   callTimeout,
   clientClosed,
   connectFailed,
+  handOverTimeout,
   hookFailed,
   sendFailed
 } from './remoting-errors.ts'
@@ -63,6 +64,20 @@ export interface ConnectionEvents {
   connected: (addr: string) => void
   /** It is gone; `error` says why, unless it was closed on purpose. */
   disconnected: (addr: string, error: RocketMQError | undefined) => void
+}
+
+/** The end of a oneway request's wait for the socket, which may never take it when the peer does not read. */
+class HandOver extends WheelEntry {
+  override get keepsAlive(): boolean {
+    return true
+  }
+
+  override readonly expire: () => void
+
+  constructor(expire: () => void) {
+    super()
+    this.expire = expire
+  }
 }
 
 /** Connections to any number of addresses and the calls over them; Java's `NettyRemotingClient`. */
@@ -222,6 +237,7 @@ export class RemotingClient {
       outgoing = command
     } else if ('code' in request) (request as RemotingCommand).flag |= ONEWAY_FLAG
     const timeout = (): RocketMQError => callTimeout(RemotingTooMuchRequestException, 'invokeOneway', addr)
+    const deadline = this.#options.clock.monotonic() + timeoutMillis
     await new Promise<void>((resolve, reject) => {
       this.#withConnection(addr, timeoutMillis, timeout, (error, connection) => {
         if (connection === undefined) return reject(error)
@@ -230,7 +246,12 @@ export class RemotingClient {
         } catch (thrown) {
           return reject(thrown)
         }
-        connection.handedOver().then(resolve, reject)
+        const wait = new HandOver(() => reject(handOverTimeout(addr, timeoutMillis)))
+        this.#wheel.add(wait, deadline - this.#options.clock.monotonic())
+        connection
+          .handedOver()
+          .finally(() => this.#wheel.remove(wait))
+          .then(resolve, reject)
       })
     })
   }

@@ -1,4 +1,10 @@
-import { RemotingConnectException, RemotingException, RemotingSendRequestException, RocketMQError } from '../internal/errors.ts'
+import {
+  RemotingConnectException,
+  RemotingException,
+  RemotingSendRequestException,
+  RemotingTimeoutException,
+  RocketMQError
+} from '../internal/errors.ts'
 import { logText } from '../internal/logger.ts'
 
 /** No connection could be opened; nothing was sent. */
@@ -9,6 +15,15 @@ export function connectFailed(addr: string, cause: unknown): RemotingConnectExce
 /** The time was used up before anything was sent; `kind` is Java's name of the call. */
 export function callTimeout(type: typeof RemotingException, kind: string, addr: string): RocketMQError {
   return new type(`${kind} call the addr[${addr}] timeout`, { code: 'TIMEOUT', retryable: true })
+}
+
+/** The socket did not take a oneway request in time; it may still leave. */
+export function handOverTimeout(addr: string, millis: number): RemotingTimeoutException {
+  return new RemotingTimeoutException(`the request to <${addr}> could not be handed to the socket in ${Math.round(millis)}(ms)`, {
+    code: 'TIMEOUT',
+    retryable: true,
+    maybeStored: true
+  })
 }
 
 /** The connection was lost, or the peer wants none. */
