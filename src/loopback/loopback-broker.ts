@@ -100,7 +100,8 @@ export class LoopbackBroker {
     this.#mustRun('messageCount')
     let count = 0
     for (const { broker, queueId } of this.#queues(topic)) {
-      count += broker.store.getMaxOffsetInQueue(topic, queueId) - broker.store.getMinOffsetInQueue(topic, queueId)
+      // A queue without messages has no first one.
+      count += broker.store.getMaxOffsetInQueue(topic, queueId) - Math.max(0, broker.store.getMinOffsetInQueue(topic, queueId))
     }
     return count
   }

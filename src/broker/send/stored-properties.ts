@@ -17,11 +17,13 @@ export class StoredProperties {
     let entries = 0
     let clean = true
     let at = 0
+    let split = -1
     const length = text.length
     while (at < length) {
       let end = text.indexOf(PROPERTY_SEPARATOR, at)
       if (end < 0) end = length
-      const split = text.indexOf(NAME_VALUE_SEPARATOR, at)
+      // Searched again only when passed: a text of many entries without names must not cost its length squared.
+      if (split < at) split = text.indexOf(NAME_VALUE_SEPARATOR, at)
       if (split > at && split < end - 1) {
         this.map.set(text.slice(at, split), text.slice(split + 1, end))
         entries++
