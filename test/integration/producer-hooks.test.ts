@@ -109,7 +109,7 @@ describe('send hooks', () => {
     expect(error?.cause).toBeInstanceOf(MQBrokerException)
   })
 
-  it('producer-20 a hook that throws, before or after, or rejects, changes nothing', async () => {
+  it('producer-20 process-R4 a hook that throws, before or after, or rejects, changes nothing', async () => {
     const cluster = await startCluster()
     const producer = await startProducer(cluster)
     producer.registerSendMessageHook({

@@ -75,7 +75,7 @@ describe('start and shutdown', () => {
     expect(cluster.lookups).toHaveLength(lookups)
   })
 
-  it('a logger that throws breaks no send', async () => {
+  it('process-R4 a logger that throws breaks no send', async () => {
     const cluster = await startCluster()
     const bad = (): void => {
       throw new Error('the logger is broken')

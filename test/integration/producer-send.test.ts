@@ -107,7 +107,7 @@ describe('send', () => {
     await Promise.all(sent)
   })
 
-  it('a callback that throws or rejects harms nobody', async () => {
+  it('process-R4 a callback that throws or rejects harms nobody', async () => {
     const cluster = await startCluster()
     const producer = await startProducer(cluster)
     producer.send(new Message({ topic: 'T', body: 'x' }), {}, () => {
