@@ -1,7 +1,10 @@
+import { Zstd } from '@hpcc-js/wasm-zstd'
+import lz4 from 'lz4-napi'
 import { describe, expect, it } from 'vitest'
 import { aclContent, aclSignature } from '../../src/protocol/acl-signature.ts'
 import { decodeBatch, encodeBatch } from '../../src/protocol/batch-codec.ts'
-import { compressionFlag, compressionTypeOf, decompressBody } from '../../src/protocol/compression.ts'
+import { compressBody, compressionFlag, compressionTypeOf, decompressBody } from '../../src/protocol/compression.ts'
+import { lz4NapiCompressor, wasmZstdCompressor } from '../../src/protocol/compression-adapters.ts'
 import { lz4OutputBound, zstdOutputBound } from '../../src/protocol/compression-bounds.ts'
 import { crc32 } from '../../src/protocol/crc32.ts'
 import { hostAddress } from '../../src/protocol/host-address.ts'
@@ -212,6 +215,16 @@ describe('compressed bodies made by Java', () => {
   it('producer-67 zlib decompresses to what it was', () => {
     const zlib = vectors.compression.find(({ type }) => type === 'ZLIB')
     expect(decompressBody(Buffer.from(zlib?.compressedHex ?? '', 'hex'), 'ZLIB').toString('hex')).toBe(zlib?.rawHex)
+  })
+
+  it('producer-67 lz4 and zstd frames decompress to what they were, and come back from our own frames', async () => {
+    const compressors = { lz4: lz4NapiCompressor(lz4), zstd: wasmZstdCompressor(await Zstd.load()) }
+    for (const { type, rawHex, compressedHex } of vectors.compression) {
+      const decompressed = decompressBody(Buffer.from(compressedHex, 'hex'), type, { compressors })
+      expect(decompressed.toString('hex')).toBe(rawHex)
+      const ours = await compressBody(decompressed, type, { level: 5, compressors })
+      expect(decompressBody(ours, type, { compressors }).toString('hex')).toBe(rawHex)
+    }
   })
 
   it('lz4 and zstd frames are measured before they are handed to a library', () => {

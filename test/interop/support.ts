@@ -8,7 +8,7 @@ import { nodePeerDirectory } from './harness/tools.js'
 export const PEERS = [...CLIENT_VERSIONS, 'ali-ons']
 
 /** The ways in which this package's producer sends. */
-export const OUR_MODES = ['await', 'callback', 'oneway', 'queue', 'selector', 'batch', 'compressed']
+export const OUR_MODES = ['await', 'callback', 'oneway', 'queue', 'selector', 'batch', 'compressed', 'lz4', 'zstd', 'json']
 
 export const topicOf = (name: string): string => `Interop-${name.replaceAll('.', '_')}`
 
