@@ -1,9 +1,21 @@
 import type { Clock } from '../internal/clock.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
 import type { Logger } from '../internal/logger.ts'
-import type { LanguageName } from '../protocol/language-code.ts'
+import { LanguageCode, type LanguageName } from '../protocol/language-code.ts'
 import type { Network, TlsClientOptions } from '../transport/network.ts'
 import type { RPCHook } from '../transport/rpc-hook.ts'
+import {
+  having,
+  LONGEST_TIMEOUT,
+  list,
+  object,
+  oneOf,
+  type Rule,
+  text,
+  textOrTexts,
+  truth,
+  wholeNumber
+} from './check-options.ts'
 
 /** An ACL user. The secret signs requests and never travels; neither value shows in logs, errors or `util.inspect`. */
 export interface Credentials {
@@ -67,4 +79,33 @@ export interface ClientOptions {
   faults?: FaultTable | undefined
   /** Bound of an answer's header, bytes. @default 4194304 */
   maxResponseHeaderLength?: number | undefined
+}
+
+const millis = wholeNumber(1, LONGEST_TIMEOUT)
+
+/** What each of them may be. */
+export const CLIENT_OPTION_RULES: { readonly [Name in keyof ClientOptions]?: Rule } = {
+  namesrvAddr: textOrTexts,
+  clientIP: text,
+  instanceName: text,
+  unitName: text,
+  unitMode: truth,
+  namespace: text,
+  namespaceV2: text,
+  vipChannelEnabled: truth,
+  pollNameServerInterval: millis,
+  heartbeatBrokerInterval: millis,
+  mqClientApiTimeout: millis,
+  connectTimeout: millis,
+  useTLS: truth,
+  tls: object,
+  language: oneOf(...Object.keys(LanguageCode)),
+  serializeType: oneOf('JSON', 'ROCKETMQ'),
+  network: having('connect'),
+  clock: having('now', 'monotonic', 'setTimeout'),
+  logger: having('debug', 'info', 'warn', 'error'),
+  credentials: object,
+  rpcHooks: list,
+  faults: object,
+  maxResponseHeaderLength: wholeNumber(1)
 }

@@ -28,8 +28,12 @@ function nameServerAddress(text: string): string {
       hint: 'Lists of name servers are not fetched over HTTP: give the addresses themselves, as host:port;host:port.'
     })
   }
-  const { host, port } = parseAddress(bare)
-  return formatAddress(host, port)
+  try {
+    const { host, port } = parseAddress(bare)
+    return formatAddress(host, port)
+  } catch (error) {
+    throw new MQClientException(`namesrvAddr: ${(error as Error).message}`, { code: 'BAD_ADDRESS' })
+  }
 }
 
 /** The namespace in an instance endpoint such as `http://MQ_INST_1234_abc.example.com:80`; undefined for other addresses. */

@@ -43,6 +43,13 @@ export class LoopbackBroker {
         code: 'BAD_OPTION'
       })
     }
+    const { topics = {} } = options
+    const named = typeof topics === 'object' && !Array.isArray(topics)
+    if (!named || Object.values(topics).some((topic) => typeof topic !== 'object')) {
+      throw new MQClientException('topics: allowed is an object of names and settings, for example { Orders: { queues: 4 } }', {
+        code: 'BAD_OPTION'
+      })
+    }
     const { host = '127.0.0.1', network = tcpNetwork, clock, logger, faults } = options
     const shared = { host, network, clock, logger, faults }
     const nameServer = new NameServer({ ...shared, port: options.namesrvPort ?? 0, config: options.namesrvConfig })

@@ -1,3 +1,4 @@
+import { LONGEST_TIMEOUT } from '../client/check-options.ts'
 import { wrapNamespace } from '../client/namespace-util.ts'
 import { MQClientException, RemotingTooMuchRequestException } from '../internal/errors.ts'
 import { Message } from '../protocol/message.ts'
@@ -14,9 +15,6 @@ import { abortedError, SendCall, type SendOutcome } from './send-call.ts'
 import type { SendOptions } from './send-options.ts'
 import { isQueue } from './send-select-impl.ts'
 import { checkBatchAnswer, checkBody, checkMessage, illegal } from './validators.ts'
-
-/** Ms; timers cannot be set for longer. */
-const LONGEST_TIMEOUT = 0x7fffffff
 
 /**
  * Checks what the caller passed and takes its copy: from here on the caller may do with its message what it likes, and the message is

@@ -1,5 +1,17 @@
-import type { ClientOptions } from '../client/client-options.ts'
-import { MQClientException } from '../internal/errors.ts'
+import {
+  badOption,
+  checkOptions,
+  integers,
+  LONGEST_TIMEOUT,
+  object,
+  oneOf,
+  type Rule,
+  text,
+  texts,
+  truth,
+  wholeNumber
+} from '../client/check-options.ts'
+import { CLIENT_OPTION_RULES, type ClientOptions } from '../client/client-options.ts'
 import type { Compressors } from '../protocol/compression.ts'
 import { TBW102 } from '../protocol/topics.ts'
 
@@ -87,52 +99,66 @@ export interface ProducerConfig {
   readonly maxResponseHeaderLength: number
 }
 
+const count = wholeNumber(0)
+
+/** What each option may be. */
+const RULES: { readonly [Name in keyof DefaultMQProducerOptions]?: Rule } = {
+  ...CLIENT_OPTION_RULES,
+  topics: texts,
+  createTopicKey: text,
+  defaultTopicQueueNums: wholeNumber(1),
+  sendMsgTimeout: wholeNumber(1, LONGEST_TIMEOUT),
+  sendMsgMaxTimeoutPerRequest: wholeNumber(-1, LONGEST_TIMEOUT),
+  compressMsgBodyOverHowmuch: count,
+  compressLevel: wholeNumber(0, 9),
+  compressType: oneOf('ZLIB', 'LZ4', 'ZSTD'),
+  compressors: object,
+  retryTimesWhenSendFailed: count,
+  retryTimesWhenSendAsyncFailed: count,
+  retryAnotherBrokerWhenNotStoreOK: truth,
+  retryResponseCodes: integers,
+  maxMessageSize: wholeNumber(1),
+  enableBackpressureForAsyncMode: truth,
+  backPressureForAsyncSendNum: wholeNumber(10),
+  backPressureForAsyncSendSize: wholeNumber(1024 * 1024),
+  whenFull: oneOf('wait', 'reject'),
+  drainTimeout: wholeNumber(0, LONGEST_TIMEOUT),
+  sendLatencyFaultEnable: truth,
+  enableTrace: truth,
+  traceTopic: text
+}
+
 /** @throws MQClientException naming the option, its value and what is allowed. */
 export function producerConfig(options: DefaultMQProducerOptions): ProducerConfig {
-  const number = (name: NumberOption, fallback: number, min: number, max = Number.MAX_SAFE_INTEGER): number => {
-    const value = options[name] ?? fallback
-    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
-    throw badOption(name, value, `a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? ' on' : ` to ${max}`}`)
+  checkOptions(options, RULES)
+  if (!text.fits(options.producerGroup)) {
+    throw badOption('producerGroup', options.producerGroup, 'the name of a group, for example of the application')
   }
-  const compressType = options.compressType ?? 'ZLIB'
-  if (compressType !== 'ZLIB' && compressType !== 'LZ4' && compressType !== 'ZSTD') {
-    throw badOption('compressType', compressType, 'ZLIB, LZ4 or ZSTD')
-  }
-  const whenFull = options.whenFull ?? 'wait'
-  if (whenFull !== 'wait' && whenFull !== 'reject') throw badOption('whenFull', whenFull, 'wait or reject')
   const { namesrvAddr } = options
   return {
     topics: [...(options.topics ?? [])],
     createTopicKey: options.createTopicKey ?? TBW102,
-    defaultTopicQueueNums: number('defaultTopicQueueNums', 4, 1),
-    sendMsgTimeout: number('sendMsgTimeout', 3000, 1),
-    sendMsgMaxTimeoutPerRequest: number('sendMsgMaxTimeoutPerRequest', -1, -1),
-    compressMsgBodyOverHowmuch: number('compressMsgBodyOverHowmuch', 4096, 0),
-    compressLevel: number('compressLevel', 5, 0, 9),
-    compressType,
+    defaultTopicQueueNums: options.defaultTopicQueueNums ?? 4,
+    sendMsgTimeout: options.sendMsgTimeout ?? 3000,
+    sendMsgMaxTimeoutPerRequest: options.sendMsgMaxTimeoutPerRequest ?? -1,
+    compressMsgBodyOverHowmuch: options.compressMsgBodyOverHowmuch ?? 4096,
+    compressLevel: options.compressLevel ?? 5,
+    compressType: options.compressType ?? 'ZLIB',
     compressors: options.compressors,
-    retryTimesWhenSendFailed: number('retryTimesWhenSendFailed', 2, 0),
-    retryTimesWhenSendAsyncFailed: number('retryTimesWhenSendAsyncFailed', 2, 0),
+    retryTimesWhenSendFailed: options.retryTimesWhenSendFailed ?? 2,
+    retryTimesWhenSendAsyncFailed: options.retryTimesWhenSendAsyncFailed ?? 2,
     retryAnotherBrokerWhenNotStoreOK: options.retryAnotherBrokerWhenNotStoreOK ?? false,
     retryResponseCodes: new Set(options.retryResponseCodes ?? DEFAULT_RETRY_RESPONSE_CODES),
-    maxMessageSize: number('maxMessageSize', 4 * 1024 * 1024, 1),
+    maxMessageSize: options.maxMessageSize ?? 4 * 1024 * 1024,
     backPressure: options.enableBackpressureForAsyncMode ?? true,
-    backPressureForAsyncSendNum: number('backPressureForAsyncSendNum', 10_000, 10),
-    backPressureForAsyncSendSize: number('backPressureForAsyncSendSize', 100 * 1024 * 1024, 1024 * 1024),
-    whenFull,
-    drainTimeout: number('drainTimeout', 3000, 0),
+    backPressureForAsyncSendNum: options.backPressureForAsyncSendNum ?? 10_000,
+    backPressureForAsyncSendSize: options.backPressureForAsyncSendSize ?? 100 * 1024 * 1024,
+    whenFull: options.whenFull ?? 'wait',
+    drainTimeout: options.drainTimeout ?? 3000,
     namespace: options.namespace === '' ? undefined : options.namespace,
     unitMode: options.unitMode ?? false,
     vipChannelEnabled: options.vipChannelEnabled ?? false,
     namesrvAddr: typeof namesrvAddr === 'string' ? namesrvAddr : (namesrvAddr ?? []).join(';'),
-    maxResponseHeaderLength: number('maxResponseHeaderLength', 4 * 1024 * 1024, 1)
+    maxResponseHeaderLength: options.maxResponseHeaderLength ?? 4 * 1024 * 1024
   }
-}
-
-type NumberOption = {
-  [Name in keyof DefaultMQProducerOptions]-?: DefaultMQProducerOptions[Name] extends number | undefined ? Name : never
-}[keyof DefaultMQProducerOptions]
-
-function badOption(name: string, value: unknown, allowed: string): MQClientException {
-  return new MQClientException(`${name} is ${String(value)}: allowed is ${allowed}`, { code: 'BAD_OPTION' })
 }

@@ -53,7 +53,7 @@ function select(call: SendCall): MessageQueue {
   try {
     selected = call.selector?.(
       own,
-      Message.of(withoutNamespace(topic, namespace), body, flag, copyProperties(properties)),
+      Message.of(withoutNamespace(topic, namespace), call.context.slab.copy(body), flag, copyProperties(properties)),
       call.arg
     )
   } catch (cause) {

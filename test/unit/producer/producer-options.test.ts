@@ -49,7 +49,7 @@ describe('producer options', () => {
 
   it('names an option that is out of range', () => {
     expect(() => producerConfig({ producerGroup: 'g', sendMsgTimeout: 0 })).toThrow(
-      'sendMsgTimeout is 0: allowed is a whole number from 1 on'
+      'sendMsgTimeout is 0: allowed is a whole number from 1 to 2147483647'
     )
     expect(() => producerConfig({ producerGroup: 'g', compressLevel: 10 })).toThrow('from 0 to 9')
     expect(() => producerConfig({ producerGroup: 'g', compressType: 'GZIP' as 'ZLIB' })).toThrow('ZLIB, LZ4 or ZSTD')
