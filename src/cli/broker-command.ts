@@ -13,7 +13,7 @@ const HELP = `rocketmq-producer broker [options]
   --store memory                 where messages are kept (memory)
   --flush async|sync             ASYNC_FLUSH or SYNC_FLUSH (async)
   --commitlog-file-size BYTES    size of a commit log segment
-  --consumequeue-file-size BYTES size of a consume queue segment
+  --consumequeue-file-size BYTES size of a consume queue file; without effect in memory
   --topic NAME[:QUEUES]          a topic to create; may be given again
   --config FILE                  RocketMQ's own settings, NAME=VALUE a line
   --set NAME=VALUE               one of them; may be given again
@@ -53,13 +53,12 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
   }
   const host = typeof values['host'] === 'string' ? values['host'] : '127.0.0.1'
   const entries = settings(values['config'], (values['set'] as string[] | undefined) ?? [])
-  for (const [option, name] of [
-    ['commitlog-file-size', 'mappedFileSizeCommitLog'],
-    ['consumequeue-file-size', 'mappedFileSizeConsumeQueue']
-  ] as const) {
-    if (values[option] !== undefined)
-      entries.push([name, String(wholeNumber(option, values[option], 0, 1, Number.MAX_SAFE_INTEGER))])
+  const segment = values['commitlog-file-size']
+  if (segment !== undefined) {
+    entries.push(['mappedFileSizeCommitLog', String(wholeNumber('commitlog-file-size', segment, 0, 1, Number.MAX_SAFE_INTEGER))])
   }
+  // Consume queues in memory have no segments: the size is only checked.
+  wholeNumber('consumequeue-file-size', values['consumequeue-file-size'], 0, 1, Number.MAX_SAFE_INTEGER)
   const flush = oneOf('flush', values['flush'], ['async', 'sync'], 'async')
   if (values['flush'] !== undefined) entries.push(['flushDiskType', flush === 'sync' ? 'SYNC_FLUSH' : 'ASYNC_FLUSH'])
   const broker = await LoopbackBroker.start({
@@ -70,7 +69,6 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
     logger: stderrLogger,
     ...parseBrokerProperties(entries, { namesrv: DEFAULT_NAMESRV_CONFIG })
   })
-  warnIfReachable(host)
   const ready = {
     ready: true,
     namesrvAddr: broker.namesrvAddr,
@@ -84,12 +82,6 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
   await stopSignal()
   await broker.close()
   return 0
-}
-
-function warnIfReachable(host: string): void {
-  if (!/^(127\.|localhost$|::1$)/.test(host)) {
-    stderrLogger.warn(`bound to ${host}: everybody who reaches this address can send and read, nobody is authenticated`)
-  }
 }
 
 /** The first SIGTERM or SIGINT. */

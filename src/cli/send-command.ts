@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { RocketMQError } from '../internal/errors.ts'
 import { DefaultMQProducer } from '../producer/default-mq-producer.ts'
 import { Message } from '../protocol/message.ts'
 import { parseOptions, required, UsageError, wholeNumber } from './arguments.ts'
@@ -53,7 +54,8 @@ export async function sendCommand(args: readonly string[]): Promise<number> {
         process.stdout.write(`${line}\n`)
       } catch (error) {
         failed++
-        process.stderr.write(`rocketmq-producer send: ${(error as Error).message}\n`)
+        const { message: text, hint } = error as RocketMQError
+        process.stderr.write(`rocketmq-producer send: ${text}\n${hint === undefined ? '' : `  ${hint}\n`}`)
       }
     }
   } finally {

@@ -46,7 +46,7 @@ export function createSendCall(
   checkMessage(first as Message)
   const topic = topics.get((first as Message).topic)
   const queue = targetQueue(context, options, topic, mode)
-  const borrows = !batch && mayBorrow(context, message.body)
+  const borrows = !batch && options.selector === undefined && mayBorrow(context, message.body)
   const copy = batch ? batchOf(context, topic, messages) : copyOf(context, topic, message, borrows)
   const call = new SendCall(
     context,

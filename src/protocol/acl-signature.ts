@@ -2,8 +2,6 @@ import { createHmac } from 'node:crypto'
 import { MQClientException } from '../internal/errors.ts'
 import type { ExtFields } from './ext-fields.ts'
 
-const ACCESS_KEY = 'AccessKey'
-const SECURITY_TOKEN = 'SecurityToken'
 export const SIGNATURE = 'Signature'
 
 /** What ACL 1.0 signs: the values of all header fields but the signature, ordered by name, then the body. */

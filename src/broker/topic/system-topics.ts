@@ -1,6 +1,6 @@
 import { Perm } from '../../protocol/perm.ts'
 import type { TopicConfig } from '../../protocol/topic-config.ts'
-import { SCHEDULE_TOPIC, TBW102, TRANS_HALF_TOPIC, TRANS_OP_HALF_TOPIC } from '../../protocol/topics.ts'
+import { REPLY_TOPIC_POSTFIX, SCHEDULE_TOPIC, TBW102, TRANS_HALF_TOPIC, TRANS_OP_HALF_TOPIC } from '../../protocol/topics.ts'
 import type { BrokerConfig } from '../broker-config.ts'
 import { newTopicConfig } from './topic-config.ts'
 
@@ -24,7 +24,7 @@ export function systemTopicConfigs(config: BrokerConfig): TopicConfig[] {
   )
   if (config.traceTopicEnable) topics.push(newTopicConfig(config.msgTraceTopicName, 1, READ_WRITE))
   topics.push(
-    newTopicConfig(`${brokerClusterName}_REPLY_TOPIC`, 1, READ_WRITE),
+    newTopicConfig(`${brokerClusterName}_${REPLY_TOPIC_POSTFIX}`, 1, READ_WRITE),
     newTopicConfig(`rmq_sys_REVIVE_LOG_${brokerClusterName}`, REVIVE_QUEUES, READ_WRITE),
     newTopicConfig(`rmq_sys_SYNC_BROKER_MEMBER_${brokerName}`, 1, Perm.INHERIT),
     newTopicConfig(TRANS_HALF_TOPIC, 1, READ_WRITE),

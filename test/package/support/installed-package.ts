@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { run } from './run.ts'
@@ -65,6 +65,8 @@ export async function installedPackage(): Promise<{ root: string; [Symbol.dispos
   const root = mkdtempSync(path.join(tmpdir(), 'rocketmq-producer-app-'))
   const target = path.join(root, 'node_modules/rocketmq-producer')
   mkdirSync(target, { recursive: true })
+  // Its own manifest: without one Node would look for the package's name in the folders above.
+  writeFileSync(path.join(root, 'package.json'), '{ "name": "app", "private": true }\n')
   const { filename } = await pack(projectRoot, '--pack-destination', root)
   const { code, stderr } = await run('tar', ['-xzf', path.join(root, filename), '-C', target, '--strip-components=1'])
   if (code !== 0) throw new Error(`tar: ${stderr}`)
