@@ -106,8 +106,6 @@ describe('the body of a send is the one at the call', () => {
     await cluster.broker.server.close()
     expect(messages.every(({ message }) => message.body.toString().startsWith('ZZ'))).toBe(true)
     const bodies = bodiesBut(cluster, 'route')
-    expect(bodies).toHaveLength(sends.length)
-    // A selector may write into its copy; whether that is sent is its own affair, the application's buffer is not touched.
-    expect(bodies.filter((body) => body === text).length).toBeGreaterThanOrEqual(sends.length - 1)
+    expect(bodies).toEqual(sends.map(() => text))
   })
 })
