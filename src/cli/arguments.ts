@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 
 /** The words on the command line are wrong; the process ends with 2. */
@@ -45,4 +46,13 @@ export function oneOf<T extends string>(name: string, value: unknown, words: rea
 export function required(name: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value
   throw new UsageError(`--${name} is missing`)
+}
+
+/** The bytes of a file that an option names. */
+export function fileContents(name: string, path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new UsageError(`--${name}: ${(error as Error).message}`)
+  }
 }

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { parseBrokerProperties } from '../broker/broker-properties.ts'
 import type { Logger } from '../internal/logger.ts'
 import { LoopbackBroker } from '../loopback/loopback-broker.ts'
 import type { LoopbackTopicOptions } from '../loopback/loopback-options.ts'
 import { DEFAULT_NAMESRV_CONFIG } from '../nameserver/namesrv-config.ts'
-import { oneOf, parseOptions, UsageError, wholeNumber } from './arguments.ts'
+import { fileContents, oneOf, parseOptions, UsageError, wholeNumber } from './arguments.ts'
 
 const HELP = `rocketmq-producer broker [options]
   --host ADDRESS                 address to bind (127.0.0.1)
@@ -109,7 +108,7 @@ function topics(specifications: readonly string[]): Record<string, LoopbackTopic
 }
 
 function settings(file: unknown, assignments: readonly string[]): Array<[string, string]> {
-  const lines = typeof file === 'string' ? readFileSync(file, 'utf8').split(/\r?\n/) : []
+  const lines = typeof file === 'string' ? fileContents('config', file).toString('utf8').split(/\r?\n/) : []
   const entries: Array<[string, string]> = []
   for (const line of lines) {
     const text = line.trim()

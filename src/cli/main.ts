@@ -28,12 +28,18 @@ async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** What the layers below say of an argument that is wrong. */
+const WRONG_ARGUMENT: ReadonlySet<unknown> = new Set(['BAD_ADDRESS', 'BAD_OPTION', 'BAD_PROPERTY', 'ILLEGAL_ARGUMENT'])
+
+// Whoever read our output has gone, as `head` does: nobody is left to tell.
+process.stdout.on('error', () => process.exit(1))
+
 run(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code
   },
   (error: unknown) => {
-    const usage = error instanceof UsageError
+    const usage = error instanceof UsageError || WRONG_ARGUMENT.has((error as { code?: unknown } | undefined)?.code)
     process.stderr.write(`rocketmq-producer: ${(error as Error).message ?? String(error)}\n`)
     process.exitCode = usage ? 2 : 1
   }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { RocketMQError } from '../internal/errors.ts'
 import { DefaultMQProducer } from '../producer/default-mq-producer.ts'
+import { checkTopic } from '../producer/validators.ts'
 import { Message } from '../protocol/message.ts'
-import { parseOptions, required, UsageError, wholeNumber } from './arguments.ts'
+import { fileContents, parseOptions, required, UsageError, wholeNumber } from './arguments.ts'
 
 const HELP = `rocketmq-producer send --namesrv ADDRESS --topic TOPIC [options]
   --tags TAG        tag of each message
@@ -34,6 +34,7 @@ export async function sendCommand(args: readonly string[]): Promise<number> {
   const topic = required('topic', values['topic'])
   const timeout = wholeNumber('timeout', values['timeout'], 3000, 1, 600_000)
   const count = wholeNumber('count', values['count'], 1, 1, 10_000_000)
+  checkTopic(topic)
   const producer = new DefaultMQProducer({
     producerGroup: 'rocketmq-producer-cli',
     namesrvAddr: required('namesrv', values['namesrv'])
@@ -69,7 +70,7 @@ function text(value: unknown): string | undefined {
 }
 
 async function* bodies(body: unknown, file: unknown, count: number): AsyncGenerator<string | Buffer> {
-  const given = typeof body === 'string' ? body : typeof file === 'string' ? readFileSync(file) : undefined
+  const given = typeof body === 'string' ? body : typeof file === 'string' ? fileContents('file', file) : undefined
   if (given !== undefined) {
     for (let i = 0; i < count; i++) yield given
     return
