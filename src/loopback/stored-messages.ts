@@ -23,7 +23,16 @@ export function* storedMessages(
   for (;;) {
     const result = store.getMessage('LOOPBACK_INSPECTION', topic, queueId, offset, READ_BATCH)
     if (result === undefined || result.messages.length === 0) return
-    for (const raw of result.messages) yield { ...decodeMessage(raw), brokerName, raw }
+    for (const raw of result.messages) yield { ...decode(raw), brokerName, raw }
     offset = result.nextBeginOffset
+  }
+}
+
+/** A body that is damaged, or of a format there is no codec for here, stays compressed: it must not hide the others. */
+function decode(raw: Buffer): MessageExt {
+  try {
+    return decodeMessage(raw)
+  } catch {
+    return decodeMessage(raw, 0, { decompressBody: false })
   }
 }
