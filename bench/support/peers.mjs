@@ -13,13 +13,21 @@ export const buildGo = () => run('go build', 'go', ['build', '-o', join('target'
 
 export const hasDist = (...files) => files.every((file) => existsSync(join(benchDirectory, '..', 'dist', file)))
 
-/** How each peer is started; all speak the same lines on standard input and output. */
+const java = (flags) => (args, home) =>
+  startProgram({ main: 'BenchProducer', version: '5.3.3', args, home, quick: false, heap: '1g', flags })
+const ceiling = (header) => (args) =>
+  new LineProcess('ceiling', process.execPath, [join(benchDirectory, 'ceiling.mjs'), ...args, '--header', header])
+
+/**
+ * How each peer is started; all speak the same lines on standard input and output. The ceiling sends what our producer sends: requests
+ * with binary headers. Java can do so too, which is its best.
+ */
 const START = {
-  ceiling: (args) => new LineProcess('ceiling', process.execPath, [join(benchDirectory, 'ceiling.mjs'), ...args]),
-  'ceiling-binary': (args) =>
-    new LineProcess('ceiling', process.execPath, [join(benchDirectory, 'ceiling.mjs'), ...args, '--header', 'binary']),
+  ceiling: ceiling('binary'),
+  'ceiling-json': ceiling('json'),
   ours: (args) => new LineProcess('ours', process.execPath, [join(benchDirectory, 'our-producer.mjs'), ...args]),
-  java: (args, home) => startProgram({ main: 'BenchProducer', version: '5.3.3', args, home, quick: false, heap: '1g' }),
+  java: java([]),
+  'java-binary': java(['-Drocketmq.serialize.type=ROCKETMQ']),
   go: (args) => new LineProcess('go', join(goDirectory, 'target', 'bench-go'), args),
   'ali-ons': (args) => new LineProcess('ali-ons', process.execPath, [join(nodePeerDirectory, 'bench-producer.mjs'), ...args])
 }

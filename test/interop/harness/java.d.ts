@@ -51,6 +51,7 @@ export declare function startProgram(options: {
   home: string
   quick?: boolean
   heap?: string
+  flags?: string[]
 }): LineProcess
 export declare function startRealCluster(options: {
   topics: Record<string, number>

@@ -69,14 +69,15 @@ export function temporaryDirectory(name) {
 }
 
 /** `start(args)` of one of our programs in `java/src`, on the class path of a client version. */
-export function startProgram({ main, version, args, home, quick = true, heap = '256m' }) {
+export function startProgram({ main, version, args, home, quick = true, heap = '256m', flags: more = [] }) {
   const flags = [
     `-Xmx${heap}`,
     ...(quick ? QUICK_START_FLAGS : []),
     ...(version.startsWith('4.') ? OLD_CLIENT_FLAGS : SERVER_FLAGS),
     `-Duser.home=${home}`,
     `-Drocketmq.client.logRoot=${join(home, 'logs')}`,
-    '-Drocketmq.client.logLevel=ERROR'
+    '-Drocketmq.client.logLevel=ERROR',
+    ...more
   ]
   return new LineProcess(`${main} ${version}`, 'java', [...flags, '-cp', classPath(version), `interop.${main}`, ...args])
 }
