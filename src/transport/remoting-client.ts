@@ -26,7 +26,6 @@ import { OpaqueSequence } from './in-flight-table.ts'
 import type { Network, TlsClientOptions } from './network.ts'
 import { openSocket } from './open-socket.ts'
 import {
-  asRocketMQError,
   callAborted,
   callTimeout,
   clientClosed,
@@ -216,11 +215,16 @@ export class RemotingClient {
       process.nextTick(guarded, callAborted(signal, false), undefined)
       return
     }
+    let settled = false
     const cancel = this.#call(addr, request, timeoutMillis, timeout, (error, response) => {
+      // A request that was sent once more after GO_AWAY is answered although it was given up.
+      if (settled) return
+      settled = true
       signal.removeEventListener('abort', abort)
       guarded(error, response)
     })
     const abort = (): void => {
+      settled = true
       const left = cancel()
       guarded(callAborted(signal, left), undefined)
     }
@@ -395,7 +399,8 @@ export class RemotingClient {
       return connection
     } catch (error) {
       this.stats.connectFailures++
-      throw asRocketMQError(error)
+      // Networks of applications throw what they like: no connection is no connection.
+      throw error instanceof RemotingException ? error : connectFailed(addr, error)
     }
   }
 
