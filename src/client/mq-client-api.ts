@@ -67,7 +67,6 @@ export class MQClientAPI {
       process.nextTick(callback, asRocketMQError(error), undefined)
       return false
     }
-    const { topic, brokerName } = queue
     const onAnswer = (error: RocketMQError | undefined, response: RemotingCommand | undefined): void => {
       if (response === undefined) {
         keepBody(message, request)
@@ -76,7 +75,7 @@ export class MQClientAPI {
       }
       let result: SendResult
       try {
-        result = processSendResponse(response, addr, topic, brokerName, message)
+        result = processSendResponse(response, addr, queue, message)
       } catch (thrown) {
         keepBody(message, request)
         callback(asRocketMQError(thrown), undefined)

@@ -41,16 +41,10 @@ function statusOf(code: number): SendStatus | undefined {
 
 /**
  * The result in an answer to a send; Java's `processSendResponse`.
- * @param topic as the caller named it, without namespace.
+ * @param queue that was chosen, its topic as the caller named it, without namespace.
  * @throws MQBrokerException when the broker refused; RemotingCommandException (`BAD_FIELD`, maybe stored) when the answer lacks a field.
  */
-export function processSendResponse(
-  response: RemotingCommand,
-  addr: string,
-  topic: string,
-  brokerName: string,
-  message: Message
-): SendResult {
+export function processSendResponse(response: RemotingCommand, addr: string, queue: MessageQueue, message: Message): SendResult {
   const sendStatus = statusOf(response.code)
   if (sendStatus === undefined) throw brokerException(response.code, response.remark, addr)
   try {
@@ -59,7 +53,7 @@ export function processSendResponse(
       sendStatus,
       msgId: messageIds(message, fields['batchUniqId']),
       offsetMsgId: requiredText(fields, 'msgId'),
-      messageQueue: new MessageQueue(topic, brokerName, requiredInt(fields, 'queueId')),
+      messageQueue: queueOf(queue, requiredInt(fields, 'queueId')),
       queueOffset: requiredLong(fields, 'queueOffset'),
       regionId: fields['MSG_REGION'] || DEFAULT_REGION,
       traceOn: fields['TRACE_ON'] !== 'false'
@@ -71,6 +65,11 @@ export function processSendResponse(
   } catch (cause) {
     throw badAnswer(cause as RocketMQError, addr)
   }
+}
+
+/** The broker says which queue it took; ordinarily the one that was asked for. */
+function queueOf(asked: MessageQueue, queueId: number): MessageQueue {
+  return queueId === asked.queueId ? asked : new MessageQueue(asked.topic, asked.brokerName, queueId)
 }
 
 /** The client's id of a message; of a batch those of its messages, unless the broker keeps it as one. */

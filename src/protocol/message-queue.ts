@@ -1,4 +1,4 @@
-/** One queue of a topic on one broker. */
+/** One queue of a topic on one broker. Frozen: routes, hooks and results share it. */
 export class MessageQueue {
   readonly topic: string
   readonly brokerName: string
@@ -8,6 +8,7 @@ export class MessageQueue {
     this.topic = topic
     this.brokerName = brokerName
     this.queueId = queueId
+    Object.freeze(this)
   }
 
   equals(other: MessageQueue): boolean {

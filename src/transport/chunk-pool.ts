@@ -1,10 +1,10 @@
 import type { FrameStore } from '../protocol/outgoing-frame.ts'
 
 /** Size of a pooled chunk, bytes. */
-export const CHUNK_SIZE = 128 * 1024
+export const CHUNK_SIZE = 256 * 1024
 
 /** Chunks kept for reuse per process: 4 MiB. */
-const KEPT = 32
+const KEPT = 16
 
 const free: Chunk[] = []
 

@@ -4,20 +4,22 @@ import type { SendResult } from '../../../src/client/send-result.ts'
 import type { RocketMQError } from '../../../src/internal/errors.ts'
 import { MQBrokerException, RemotingCommandException } from '../../../src/internal/errors.ts'
 import { Message } from '../../../src/protocol/message.ts'
+import { MessageQueue } from '../../../src/protocol/message-queue.ts'
 import { RemotingCommand } from '../../../src/protocol/remoting-command.ts'
 
+const queue = new MessageQueue('T', 'broker-a', 1)
 const stored = { msgId: 'OFFSET', queueId: '3', queueOffset: '42' }
 const message = new Message({ topic: 'T', body: 'x', uniqKey: 'UNIQ' })
 
 function result(fields: Record<string, string>, code = 0, of: Message = message): SendResult {
-  return processSendResponse(new RemotingCommand(code, fields), 'b:1', 'T', 'broker-a', of)
+  return processSendResponse(new RemotingCommand(code, fields), 'b:1', queue, of)
 }
 
 function errorOf(code: number, remark?: string): RocketMQError {
   const response = new RemotingCommand(code)
   response.remark = remark
   try {
-    processSendResponse(response, 'b:1', 'T', 'broker-a', message)
+    processSendResponse(response, 'b:1', queue, message)
   } catch (error) {
     return error as RocketMQError
   }
