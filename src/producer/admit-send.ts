@@ -84,7 +84,8 @@ function queueUp(call: SendCall, topics: PublishTopics, waiting: Promise<unknown
     lane.drain()
     if (!lane.empty || topic.lane !== lane) return
     topic.lane = undefined
-    if (context.instance.publishInfo(topic.name) === undefined) topics.forget(topic)
+    // A chosen queue needs no route: its topic is in use all the same, and calls that wait for room share this lane.
+    if (call.queue === undefined && context.instance.publishInfo(topic.name) === undefined) topics.forget(topic)
   }
   // What it waits for may never come, a codec's promise for one: it leaves the line when its time is over, and when it is aborted.
   call.timer = context.clock.setTimeout(() => fail(call, callTimeout()), call.remaining() + LATE_MILLIS)
