@@ -159,6 +159,64 @@ test('net-N18 random sizes, turns and write completions never mix bytes up', asy
   }
 })
 
+/** A socket that takes what it is given at once, like one whose system buffer has room; now and then it does not. */
+class QuickSocket extends Duplex {
+  writes = 0
+  slow: (() => void) | undefined
+  takesSlowly = false
+  readonly pieces: Buffer[] = []
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.writes++
+    // The bytes are copied when they are taken: memory that is used again too early shows.
+    const take = (): void => {
+      this.pieces.push(Buffer.from(chunk))
+      callback()
+    }
+    if (this.takesSlowly) this.slow = take
+    else take()
+  }
+
+  override _writev(chunks: Array<{ chunk: Buffer }>, callback: (error?: Error | null) => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'utf8' as BufferEncoding, callback)
+  }
+}
+
+test('net-N18 a long turn leaves in pieces while the socket takes them, and waits when it does not', async () => {
+  const socket = new QuickSocket({ writableHighWaterMark: 1 << 30 })
+  const out = new FrameWriter(
+    socket as unknown as NetworkSocket,
+    () => {},
+    () => {}
+  )
+  const sent: OutgoingFrame[] = []
+  const append = (one: OutgoingFrame): void => {
+    sent.push(one)
+    out.append(one)
+  }
+  for (let turn = 0; turn < 12; turn++) {
+    socket.takesSlowly = turn % 3 === 2
+    for (let n = 0; n < 60; n++) append(frame((turn * 60 + n) & 0xff, 1024))
+    if (socket.takesSlowly) {
+      // One piece is with the socket; all that came behind it waits, and can be taken back.
+      const before = out.position
+      out.append(frame(0xee, 1024))
+      expect(out.retract(before, out.position)).toBe(true)
+      socket.takesSlowly = false
+      socket.slow?.()
+    } else {
+      expect(socket.writes).toBeGreaterThan(1)
+    }
+    const handed = out.handedOver()
+    await nextTurn()
+    await handed
+    expect(out.bytesQueued).toBe(0)
+  }
+  expect(Buffer.concat(socket.pieces).toString('hex') === bytesOf(...sent)).toBe(true)
+})
+
 test('bytes that have not been handed over can be taken back, others not', async () => {
   const { socket, out } = writer()
   const positions: number[] = []
