@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { RingQueue } from '../../../src/internal/ring-queue.ts'
-import { nextTurn } from '../../support/turns.ts'
 
 test('a ring queue behaves as an array used with push and shift', () => {
   fc.assert(
