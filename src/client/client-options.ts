@@ -61,7 +61,7 @@ export interface ClientOptions {
   /** Language announced in heartbeats. @default JAVA */
   language?: LanguageName | undefined
   /**
-   * Header form of requests. Brokers since 4.7 read both; they spend a fifth to a third less on a binary header, and so do we.
+   * Header form of requests. Brokers since 4.7 read both; a binary header costs the client about 1 µs less a message.
    * @default ROCKETMQ (binary) for sends, JSON for everything else
    */
   serializeType?: 'JSON' | 'ROCKETMQ' | undefined
