@@ -198,7 +198,7 @@ test('net-N18 a long turn leaves in pieces while the socket takes them, and wait
   }
   for (let turn = 0; turn < 12; turn++) {
     socket.takesSlowly = turn % 3 === 2
-    for (let n = 0; n < 60; n++) append(frame((turn * 60 + n) & 0xff, 1024))
+    for (let n = 0; n < 150; n++) append(frame((turn * 150 + n) & 0xff, 1024))
     if (socket.takesSlowly) {
       // One piece is with the socket; all that came behind it waits, and can be taken back.
       const before = out.position
