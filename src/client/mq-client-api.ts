@@ -1,5 +1,4 @@
-import { MQClientException, RemotingException, RocketMQError } from '../internal/errors.ts'
-import { logText } from '../internal/logger.ts'
+import { MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { RequestCode, ResponseCode } from '../protocol/codes.ts'
 import type { Message } from '../protocol/message.ts'
 import { MessageConst } from '../protocol/message-const.ts'
@@ -9,6 +8,7 @@ import type { SendMessageRequestHeader } from '../protocol/send-message-header.t
 import { SendMessageRequest, type SendMessageRequestOptions } from '../protocol/send-message-request.ts'
 import { decodeTopicRoute, type TopicRouteData } from '../protocol/topic-route.ts'
 import type { RemotingClient } from '../transport/remoting-client.ts'
+import { asRocketMQError } from '../transport/remoting-errors.ts'
 import type { NameServerList } from './name-server-list.ts'
 import { processSendResponse } from './send-response.ts'
 import { type SendResult, SendStatus } from './send-result.ts'
@@ -149,9 +149,4 @@ function sendRequestCode(message: Message, header: SendMessageRequestHeader): nu
 /** The message may be sent once more; by now its body may be a buffer of the application that holds something else. */
 function keepBody(message: Message, request: SendMessageRequest): void {
   if (request.holdsBody) message.body = Buffer.from(request.body as Uint8Array)
-}
-
-function asRocketMQError(error: unknown): RocketMQError {
-  if (error instanceof RocketMQError) return error
-  return new RemotingException(`unexpected: ${logText(error)}`, { code: 'INTERNAL', cause: error })
 }

@@ -1,11 +1,11 @@
 import { isPromise } from '../internal/async.ts'
-import { RemotingTooMuchRequestException, type RocketMQError } from '../internal/errors.ts'
+import { RemotingTooMuchRequestException } from '../internal/errors.ts'
 import type { BackPressure } from './back-pressure.ts'
 import { prepareSend } from './prepare-send.ts'
 import type { PublishTopics } from './publish-topic.ts'
 import type { SendCall } from './send-call.ts'
 import { sendDefaultImpl } from './send-default-impl.ts'
-import { enrichError, toRocketMQError } from './send-error.ts'
+import { toRocketMQError } from './send-error.ts'
 import { SendLane } from './send-lane.ts'
 import { sendSelectImpl, sendToQueue } from './send-select-impl.ts'
 
@@ -24,7 +24,7 @@ export function admitSend(call: SendCall, topics: PublishTopics): void {
     call.holdsRoom = true
     prepare(call, topics, call.begin)
   } else if (config.whenFull === 'reject') {
-    fail(call, full(backPressure, call.weight, 'and whenFull is reject'))
+    call.failUnsent(full(backPressure, call.weight, 'and whenFull is reject'))
   } else {
     waitForRoom(call, backPressure, topics)
   }
@@ -33,7 +33,7 @@ export function admitSend(call: SendCall, topics: PublishTopics): void {
 function waitForRoom(call: SendCall, backPressure: BackPressure, topics: PublishTopics): void {
   const { clock } = call.context
   call.timer = clock.setTimeout(
-    () => fail(call, full(backPressure, call.weight, 'and none ended in time')),
+    () => call.failUnsent(full(backPressure, call.weight, 'and none ended in time')),
     call.deadline - call.begin
   )
   backPressure.wait({
@@ -56,7 +56,7 @@ function prepare(call: SendCall, topics: PublishTopics, now: number): void {
   try {
     waiting = prepareSend(call)
   } catch (error) {
-    fail(call, toRocketMQError(error))
+    call.failUnsent(toRocketMQError(error))
     return
   }
   if (isPromise(waiting) || call.topic.lane !== undefined) queueUp(call, topics, waiting)
@@ -88,14 +88,14 @@ function queueUp(call: SendCall, topics: PublishTopics, waiting: Promise<unknown
     if (call.queue === undefined && context.instance.publishInfo(topic.name) === undefined) topics.forget(topic)
   }
   // What it waits for may never come, a codec's promise for one: it leaves the line when its time is over, and when it is aborted.
-  call.timer = context.clock.setTimeout(() => fail(call, callTimeout()), call.remaining() + LATE_MILLIS)
+  call.timer = context.clock.setTimeout(() => call.failUnsent(callTimeout()), call.remaining() + LATE_MILLIS)
   call.onSettled = advance
   waiting
     ?.then(
       () => {
         entry.ready = true
       },
-      (error: unknown) => fail(call, toRocketMQError(error))
+      (error: unknown) => call.failUnsent(toRocketMQError(error))
     )
     .finally(advance)
     .catch((error: unknown) => context.logger.error(`a send lane failed: ${String(error)}`))
@@ -104,7 +104,7 @@ function queueUp(call: SendCall, topics: PublishTopics, waiting: Promise<unknown
 /** @param now monotonic ms. */
 function dispatch(call: SendCall, now: number): void {
   if (now >= call.deadline) {
-    fail(call, callTimeout())
+    call.failUnsent(callTimeout())
   } else if (call.queue !== undefined) {
     sendToQueue(call, call.queue, now)
   } else if (call.selector !== undefined) {
@@ -116,12 +116,6 @@ function dispatch(call: SendCall, now: number): void {
 
 function callTimeout(): RemotingTooMuchRequestException {
   return new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT', responseCode: 10002 })
-}
-
-/** Before the first attempt nothing was sent; the error tells which message it was. */
-function fail(call: SendCall, error: RocketMQError): void {
-  const { uniqKey } = call
-  call.fail(uniqKey === undefined ? error : enrichError(error, { uniqKey }))
 }
 
 function full(backPressure: BackPressure, weight: number, why: string): RemotingTooMuchRequestException {

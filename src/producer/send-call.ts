@@ -10,7 +10,7 @@ import type { CommunicationMode } from './communication-mode.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { ProducerContext } from './producer-context.ts'
 import type { PublishTopic } from './publish-topic.ts'
-import { enrichError, mayHaveBeenStored } from './send-error.ts'
+import { enrichError, type FailedSend, mayHaveBeenStored } from './send-error.ts'
 import type { SendMessageContext } from './send-message-context.ts'
 import type { MessageQueueSelector, SendMessageCallback, SendOptions } from './send-options.ts'
 
@@ -120,6 +120,19 @@ export class SendCall implements RegisteredCall, AbortListener {
     if (!this.borrowsBody) return
     this.borrowsBody = false
     if (!this.bodyEncoded && !this.settled) this.message.body = this.context.slab.copy(this.message.body)
+  }
+
+  /** What a final error tells of this call. */
+  failedSend(lastError: RocketMQError): FailedSend {
+    const { uniqKey, attempts, maybeStored } = this
+    const cost = this.context.clock.monotonic() - this.begin
+    return { topic: this.topic.name, uniqKey, attempts, lastError, maybeStored, cost }
+  }
+
+  /** Fails before the first attempt: nothing was sent; the error tells which message it was. */
+  failUnsent(error: RocketMQError): void {
+    const { uniqKey } = this
+    this.fail(uniqKey === undefined ? error : enrichError(error, { uniqKey }))
   }
 
   /** Ms that are left. */

@@ -5,7 +5,7 @@ import { MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { attemptTimeout, isRetryable } from './retry-policy.ts'
 import { hasAnotherBroker, selectOneMessageQueue } from './select-one-message-queue.ts'
 import type { SendCall } from './send-call.ts'
-import { attemptError, callTimeoutError, type FailedSend, stillFailedError } from './send-error.ts'
+import { attemptError, callTimeoutError, stillFailedError } from './send-error.ts'
 import { sendKernelImpl } from './send-kernel-impl.ts'
 
 /**
@@ -87,14 +87,7 @@ function finish(call: SendCall, error: RocketMQError): void {
     call.succeed(call.storedResult)
     return
   }
-  const failed: FailedSend = {
-    topic: call.topic.name,
-    uniqKey: call.uniqKey,
-    attempts: call.attempts,
-    lastError: error,
-    maybeStored: call.maybeStored,
-    cost: call.context.clock.monotonic() - call.begin
-  }
+  const failed = call.failedSend(error)
   if (!isRetryable(error, call.context.retryResponseCodes)) call.fail(attemptError(failed))
   else if (call.attemptsMade < call.maxAttempts) call.fail(callTimeoutError(failed))
   else call.fail(stillFailedError(failed))

@@ -4,7 +4,7 @@ import { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
 import { copyProperties } from './copy-properties.ts'
 import type { SendCall } from './send-call.ts'
-import { attemptError, enrichError } from './send-error.ts'
+import { attemptError } from './send-error.ts'
 import { sendKernelImpl } from './send-kernel-impl.ts'
 
 /** Asks the caller's selector for the queue, then sends to it: one attempt, whatever happens. */
@@ -13,8 +13,7 @@ export function sendSelectImpl(call: SendCall, now: number): void {
   try {
     mq = select(call)
   } catch (error) {
-    const { uniqKey } = call
-    call.fail(enrichError(error as RocketMQError, uniqKey === undefined ? {} : { uniqKey }))
+    call.failUnsent(error as RocketMQError)
     return
   }
   // The selector may have aborted the call.
@@ -26,16 +25,7 @@ export function sendToQueue(call: SendCall, mq: MessageQueue, now: number): void
   sendKernelImpl(call, mq, call.deadline - now, now, (error, result) => {
     if (!call.endAttempt(error, result)) return
     if (error === undefined) return call.succeed(result)
-    call.fail(
-      attemptError({
-        topic: call.topic.name,
-        uniqKey: call.uniqKey,
-        attempts: call.attempts,
-        lastError: error,
-        maybeStored: call.maybeStored,
-        cost: call.context.clock.monotonic() - call.begin
-      })
-    )
+    call.fail(attemptError(call.failedSend(error)))
   })
 }
 

@@ -11,6 +11,7 @@ import type { HostAddress } from '../protocol/host-address.ts'
 import { hostAddress } from '../protocol/host-address.ts'
 import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
 import { RemotingCommand } from '../protocol/remoting-command.ts'
+import { abortable } from './abortable.ts'
 import type { ByteReceiver } from './byte-receiver.ts'
 import type { WatchLimits, WatchVerdict } from './connection-watch.ts'
 import { ConnectionWatch } from './connection-watch.ts'
@@ -140,8 +141,7 @@ export class Connection {
    */
   send(frame: OutgoingFrame): boolean {
     if (this.#closed) return false
-    this.#checkSize(frame)
-    this.#writer.append(frame)
+    this.#writer.append(frame, this.#owner.limits.maxFrameLength)
     if (!this.#paused && this.#writer.bytesQueued > this.#owner.readWatermark) {
       this.#paused = true
       this.#socket.pause()
@@ -183,8 +183,7 @@ export class Connection {
     const writer = this.#writer
     const start = writer.position
     try {
-      this.#checkSize(request)
-      writer.append(request)
+      writer.append(request, owner.limits.maxFrameLength)
     } catch (error) {
       this.#failLater(callback, asRocketMQError(error))
       return undefined
@@ -212,18 +211,9 @@ export class Connection {
 
   /** {@link invoke} as a promise. Aborting takes the request back where it has not left yet, and rejects with the signal's reason. */
   invokeAsync(request: OutgoingRequest, timeoutMillis: number, signal?: AbortSignal): Promise<RemotingCommand> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
-      const pending = this.invoke(request, timeoutMillis, (error, response) => {
-        signal?.removeEventListener('abort', abort)
-        if (error === undefined) resolve(response as RemotingCommand)
-        else reject(error)
-      })
-      const abort = (): void => {
-        if (pending !== undefined) this.cancel(pending)
-        reject(signal?.reason)
-      }
-      signal?.addEventListener('abort', abort, { once: true })
+    return abortable(signal, (done) => {
+      const pending = this.invoke(request, timeoutMillis, done)
+      return () => pending !== undefined && this.cancel(pending)
     })
   }
 
@@ -407,16 +397,6 @@ export class Connection {
 
   #lost(maybeStored: boolean, cause: unknown = this.#closeError): RemotingSendRequestException {
     return sendFailed(this.remoteAddr, 'CONNECTION_LOST', maybeStored, cause)
-  }
-
-  #checkSize(frame: OutgoingFrame): void {
-    const body = frame.body
-    const length = 8 + frame.headerBound() + (body === undefined ? 0 : body.length)
-    const limit = this.#owner.limits.maxFrameLength
-    if (length <= limit) return
-    throw new RemotingCommandException(`a frame of up to ${length} bytes is above the limit of ${limit}`, {
-      code: 'FRAME_TOO_LARGE'
-    })
   }
 
   #call(pending: PendingRequest, error: RocketMQError | undefined, response: RemotingCommand | undefined): void {

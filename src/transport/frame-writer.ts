@@ -1,5 +1,6 @@
 import type { Deferred } from '../internal/async.ts'
 import { deferred } from '../internal/async.ts'
+import { RemotingCommandException } from '../internal/errors.ts'
 import { RingQueue } from '../internal/ring-queue.ts'
 import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
 import { LARGEST_COPIED_BODY, writeFrameHead } from '../protocol/outgoing-frame.ts'
@@ -52,7 +53,8 @@ export class FrameWriter {
   #openPosition = 0
   #position = 0
   #handed = 0
-  #written_ = 0
+  /** The socket has called back for everything before this position. */
+  #taken = 0
   #queued = 0
   readonly #writes = new RingQueue<Write>(4)
   #scheduled = false
@@ -80,12 +82,18 @@ export class FrameWriter {
     return this.#handed
   }
 
-  /** Encodes the frame and schedules the write. Throws what the frame's encoder throws; nothing is appended then. */
-  append(frame: OutgoingFrame): void {
+  /**
+   * Encodes the frame and schedules the write. Nothing is appended when it throws.
+   * @param maxLength of a whole frame, bytes.
+   * @throws RemotingCommandException (`FRAME_TOO_LARGE`), or what the frame's encoder throws.
+   */
+  append(frame: OutgoingFrame, maxLength = Number.POSITIVE_INFINITY): void {
     const body = frame.body
     const bodyLength = body === undefined ? 0 : body.length
+    const headBound = 8 + frame.headerBound()
+    if (headBound + bodyLength > maxLength) throw frameTooLarge(headBound + bodyLength, maxLength)
     const inline = bodyLength <= LARGEST_COPIED_BODY
-    const need = 8 + frame.headerBound() + (inline ? bodyLength : 0)
+    const need = headBound + (inline ? bodyLength : 0)
     let chunk = this.#chunk
     if (chunk === undefined || chunk.buffer.length - this.#at < need) chunk = this.#open(need)
     const start = this.#at
@@ -96,26 +104,26 @@ export class FrameWriter {
       end += bodyLength
     }
     this.#at = end
-    const length = inline ? end - start : end - start + bodyLength
-    this.#position += length
-    this.#queued += length
-    if (!inline) {
-      this.#seal(this.#position - bodyLength)
-      this.#segments.push({ bytes: body as Uint8Array, position: this.#position - bodyLength, chunk: undefined })
-      this.#openPosition = this.#position
-    }
+    this.#position += end - start
+    this.#queued += end - start
+    if (!inline) this.#pushUncopied(body as Uint8Array)
     if (this.#position - this.#handed >= EARLY_BYTES && this.#socketIsFree()) this.#flushNow()
     else this.#schedule()
   }
 
   /** Appends bytes that are no frame, without copying them. */
   appendRaw(bytes: Uint8Array): void {
+    this.#pushUncopied(bytes)
+    this.#schedule()
+  }
+
+  /** A segment of memory that is not ours, behind what the chunk holds so far. */
+  #pushUncopied(bytes: Uint8Array): void {
     this.#seal(this.#position)
     this.#segments.push({ bytes, position: this.#position, chunk: undefined })
     this.#position += bytes.length
     this.#queued += bytes.length
     this.#openPosition = this.#position
-    this.#schedule()
   }
 
   /** Whether the system has taken all that was written: more can follow at once. */
@@ -154,7 +162,7 @@ export class FrameWriter {
 
   /** Settles when everything appended so far is with the socket; rejects when the connection closes first. */
   handedOver(): Promise<void> {
-    if (this.#written_ >= this.#position) return Promise.resolve()
+    if (this.#taken >= this.#position) return Promise.resolve()
     const settled = deferred<void>()
     this.#handOvers.push({ position: this.#position, settled })
     return settled.promise
@@ -233,7 +241,7 @@ export class FrameWriter {
       return
     }
     this.#queued -= write.bytes
-    this.#written_ = write.end
+    this.#taken = write.end
     this.#settleHandOvers()
     if (this.#position > this.#handed) this.#flushNow()
     // An idle connection holds no chunk. One that requests in flight still need is used on until a quarter is full: few requests must not
@@ -250,11 +258,17 @@ export class FrameWriter {
 
   #settleHandOvers(): void {
     for (let waiter = this.#handOvers.peek(); waiter !== undefined; waiter = this.#handOvers.peek()) {
-      if (waiter.position > this.#written_) return
+      if (waiter.position > this.#taken) return
       this.#handOvers.shift()
       waiter.settled.resolve()
     }
   }
+}
+
+function frameTooLarge(length: number, limit: number): RemotingCommandException {
+  return new RemotingCommandException(`a frame of up to ${length} bytes is above the limit of ${limit}`, {
+    code: 'FRAME_TOO_LARGE'
+  })
 }
 
 function retained(bytes: Uint8Array, position: number, chunk: Chunk | undefined): Segment {

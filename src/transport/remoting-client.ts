@@ -16,6 +16,7 @@ import type { FrameLimits } from '../protocol/frame-reader.ts'
 import { CLIENT_LIMITS } from '../protocol/frame-reader.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
 import { ONEWAY_FLAG } from '../protocol/remoting-command.ts'
+import { abortable } from './abortable.ts'
 import { AddressChannel } from './address-channel.ts'
 import { ByteReceiver } from './byte-receiver.ts'
 import type { ConnectionOwner, OutgoingRequest, ResponseCallback } from './connection.ts'
@@ -149,20 +150,8 @@ export class RemotingClient {
   connect(addr: string, timeoutMillis: number, signal?: AbortSignal): Promise<Connection> {
     const existing = this.connection(addr)
     if (existing !== undefined && !this.#closed) return Promise.resolve(existing)
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
-      const timeout = (): RocketMQError => connectFailed(addr, new Error(`no connection within ${timeoutMillis}(ms)`))
-      const stop = this.#acquire(addr, timeoutMillis, timeout, (error, connection) => {
-        signal?.removeEventListener('abort', abort)
-        if (error === undefined) resolve(connection as Connection)
-        else reject(error)
-      })
-      const abort = (): void => {
-        stop()
-        reject(signal?.reason)
-      }
-      signal?.addEventListener('abort', abort, { once: true })
-    })
+    const timeout = (): RocketMQError => connectFailed(addr, new Error(`no connection within ${timeoutMillis}(ms)`))
+    return abortable(signal, (done) => this.#acquire(addr, timeoutMillis, timeout, done))
   }
 
   /**
@@ -171,20 +160,8 @@ export class RemotingClient {
    * @throws RemotingConnectException, RemotingSendRequestException, RemotingTimeoutException; `signal.reason` when aborted.
    */
   invoke(addr: string, request: RemotingCommand, timeoutMillis: number, signal?: AbortSignal): Promise<RemotingCommand> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
-      const timeout = (): RocketMQError => callTimeout(RemotingTimeoutException, 'invokeSync', addr)
-      const cancel = this.#call(addr, request, timeoutMillis, timeout, (error, response) => {
-        signal?.removeEventListener('abort', abort)
-        if (error === undefined) resolve(response as RemotingCommand)
-        else reject(error)
-      })
-      const abort = (): void => {
-        cancel()
-        reject(signal?.reason)
-      }
-      signal?.addEventListener('abort', abort, { once: true })
-    })
+    const timeout = (): RocketMQError => callTimeout(RemotingTimeoutException, 'invokeSync', addr)
+    return abortable(signal, (done) => this.#call(addr, request, timeoutMillis, timeout, done))
   }
 
   /**
