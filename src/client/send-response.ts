@@ -4,6 +4,7 @@ import { requiredInt, requiredLong, requiredText } from '../protocol/header-fiel
 import type { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
+import type { SendAnswer } from '../protocol/send-answer-pattern.ts'
 import { type BatchMessage, type SendResult, SendStatus } from './send-result.ts'
 
 const DEFAULT_REGION = 'DefaultRegion'
@@ -47,6 +48,8 @@ function statusOf(code: number): SendStatus | undefined {
 export function processSendResponse(response: RemotingCommand, addr: string, queue: MessageQueue, message: Message): SendResult {
   const sendStatus = statusOf(response.code)
   if (sendStatus === undefined) throw brokerException(response.code, response.remark, addr)
+  const { sendAnswer } = response
+  if (sendAnswer !== undefined) return resultOf(sendAnswer, sendStatus, queue, message)
   try {
     const fields = response.extFields
     const result: SendResult = {
@@ -65,6 +68,21 @@ export function processSendResponse(response: RemotingCommand, addr: string, que
   } catch (cause) {
     throw badAnswer(cause as RocketMQError, addr)
   }
+}
+
+/** The same without a map of fields: an answer like the ones before it. */
+function resultOf(answer: SendAnswer, sendStatus: SendStatus, queue: MessageQueue, message: Message): SendResult {
+  const result: SendResult = {
+    sendStatus,
+    msgId: messageIds(message, undefined),
+    offsetMsgId: answer.msgId,
+    messageQueue: queueOf(queue, answer.queueId),
+    queueOffset: answer.queueOffset,
+    regionId: answer.regionId || DEFAULT_REGION,
+    traceOn: answer.traceOn !== 'false'
+  }
+  if (answer.transactionId !== undefined) result.transactionId = answer.transactionId
+  return result
 }
 
 /** The broker says which queue it took; ordinarily the one that was asked for. */

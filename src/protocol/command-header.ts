@@ -1,4 +1,5 @@
 import type { ExtFields } from './ext-fields.ts'
+import type { SendAnswer } from './send-answer-pattern.ts'
 
 /** What the header codecs read and fill; `RemotingCommand` is one. */
 export interface CommandHeader {
@@ -13,4 +14,6 @@ export interface CommandHeader {
   readonly hasExtFields: boolean
   /** Still undecoded binary map. */
   rawExtFields: Buffer | undefined
+  /** The fields of an answer to a send, while nobody has asked for the map. */
+  sendAnswer: SendAnswer | undefined
 }

@@ -3,13 +3,18 @@ import type { CommandHeader } from './command-header.ts'
 import type { ExtFields } from './ext-fields.ts'
 import { scanJsonHeader } from './header-json-scan.ts'
 import { languageName, languageOrdinal } from './language-code.ts'
+import { learnSendAnswer, readSendAnswer } from './send-answer-pattern.ts'
 
 /**
  * JSON header: `{"code","extFields","flag","language","opaque","remark","serializeTypeCurrentRPC","version"}`.
  * Values of extFields are text on the wire; some clients send numbers and booleans, which are read as their text.
  */
 export function decodeJsonHeader(command: CommandHeader, bytes: Buffer, start: number, end: number): void {
-  if (scanJsonHeader(command, bytes, start, end)) return
+  if (readSendAnswer(command, bytes, start, end)) return
+  if (scanJsonHeader(command, bytes, start, end)) {
+    if (command.flag === RESPONSE) learnSendAnswer(command, bytes, start, end)
+    return
+  }
   if (end - start > SMALL) checkShape(bytes, start, end)
   let header: Record<string, unknown>
   try {
@@ -30,6 +35,9 @@ export function decodeJsonHeader(command: CommandHeader, bytes: Buffer, start: n
   const fields = header['extFields']
   if (fields !== undefined && fields !== null) command.extFields = textFields(fields)
 }
+
+/** The flag of an answer. */
+const RESPONSE = 1
 
 /** Up to this size a header cannot hold enough to be slow. */
 const SMALL = 1024

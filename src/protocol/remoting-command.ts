@@ -4,6 +4,7 @@ import { decodeJsonHeader, jsonHeaderBound, writeJsonHeader } from './header-jso
 import { decodeRocketMQExtFields, decodeRocketMQHeader, rocketMQHeaderBound, writeRocketMQHeader } from './header-rocketmq.ts'
 import { LanguageCode } from './language-code.ts'
 import type { OutgoingFrame } from './outgoing-frame.ts'
+import type { SendAnswer } from './send-answer-pattern.ts'
 
 export const SerializeType = { JSON: 0, ROCKETMQ: 1 } as const
 
@@ -32,6 +33,8 @@ export class RemotingCommand implements OutgoingFrame, CommandHeader {
   #implied = false
   /** Still undecoded binary map; decoded when somebody asks for the fields. */
   rawExtFields: Buffer | undefined = undefined
+  /** The fields of an answer to a send, until somebody asks for the map. */
+  sendAnswer: SendAnswer | undefined = undefined
 
   constructor(code: number, extFields?: ExtFields, body?: Buffer) {
     this.code = code
@@ -69,6 +72,11 @@ export class RemotingCommand implements OutgoingFrame, CommandHeader {
 
   /** Never undefined: an absent map reads as an empty one. Decoding a binary map may throw RemotingCommandException. */
   get extFields(): ExtFields {
+    if (this.#extFields === undefined && this.sendAnswer !== undefined) {
+      this.#extFields = this.sendAnswer.toExtFields()
+      // The map may be changed from here on.
+      this.sendAnswer = undefined
+    }
     if (this.#extFields === undefined) {
       this.#implied = this.rawExtFields === undefined
       this.#extFields = this.rawExtFields === undefined ? emptyExtFields() : decodeRocketMQExtFields(this.rawExtFields)
@@ -81,11 +89,12 @@ export class RemotingCommand implements OutgoingFrame, CommandHeader {
     this.#extFields = fields
     this.#implied = false
     this.rawExtFields = undefined
+    this.sendAnswer = undefined
   }
 
   /** False when the map is absent from the wire, which some clients tell from an empty one. */
   get hasExtFields(): boolean {
-    if (this.rawExtFields !== undefined) return true
+    if (this.rawExtFields !== undefined || this.sendAnswer !== undefined) return true
     if (this.#extFields === undefined) return false
     if (this.#implied) for (const _ in this.#extFields) return true
     return !this.#implied
