@@ -67,6 +67,8 @@ export class MQClientAPI {
       process.nextTick(callback, asRocketMQError(error), undefined)
       return false
     }
+    // Looked up now, while the properties are at hand: by the time of the answer they are out of the processor's caches.
+    const { uniqKey } = message
     const onAnswer = (error: RocketMQError | undefined, response: RemotingCommand | undefined): void => {
       if (response === undefined) {
         keepBody(message, request)
@@ -75,7 +77,7 @@ export class MQClientAPI {
       }
       let result: SendResult
       try {
-        result = processSendResponse(response, addr, queue, message)
+        result = processSendResponse(response, addr, queue, message, uniqKey)
       } catch (thrown) {
         keepBody(message, request)
         callback(asRocketMQError(thrown), undefined)

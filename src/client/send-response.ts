@@ -43,18 +43,25 @@ function statusOf(code: number): SendStatus | undefined {
 /**
  * The result in an answer to a send; Java's `processSendResponse`.
  * @param queue that was chosen, its topic as the caller named it, without namespace.
+ * @param uniqKey the message's id, where the caller has it at hand.
  * @throws MQBrokerException when the broker refused; RemotingCommandException (`BAD_FIELD`, maybe stored) when the answer lacks a field.
  */
-export function processSendResponse(response: RemotingCommand, addr: string, queue: MessageQueue, message: Message): SendResult {
+export function processSendResponse(
+  response: RemotingCommand,
+  addr: string,
+  queue: MessageQueue,
+  message: Message,
+  uniqKey = message.uniqKey
+): SendResult {
   const sendStatus = statusOf(response.code)
   if (sendStatus === undefined) throw brokerException(response.code, response.remark, addr)
   const { sendAnswer } = response
-  if (sendAnswer !== undefined) return resultOf(sendAnswer, sendStatus, queue, message)
+  if (sendAnswer !== undefined) return resultOf(sendAnswer, sendStatus, queue, message, uniqKey)
   try {
     const fields = response.extFields
     const result: SendResult = {
       sendStatus,
-      msgId: messageIds(message, fields['batchUniqId']),
+      msgId: messageIds(message, uniqKey, fields['batchUniqId']),
       offsetMsgId: requiredText(fields, 'msgId'),
       messageQueue: queueOf(queue, requiredInt(fields, 'queueId')),
       queueOffset: requiredLong(fields, 'queueOffset'),
@@ -71,10 +78,16 @@ export function processSendResponse(response: RemotingCommand, addr: string, que
 }
 
 /** The same without a map of fields: an answer like the ones before it. */
-function resultOf(answer: SendAnswer, sendStatus: SendStatus, queue: MessageQueue, message: Message): SendResult {
+function resultOf(
+  answer: SendAnswer,
+  sendStatus: SendStatus,
+  queue: MessageQueue,
+  message: Message,
+  uniqKey: string | undefined
+): SendResult {
   const result: SendResult = {
     sendStatus,
-    msgId: messageIds(message, undefined),
+    msgId: messageIds(message, uniqKey, undefined),
     offsetMsgId: answer.msgId,
     messageQueue: queueOf(queue, answer.queueId),
     queueOffset: answer.queueOffset,
@@ -91,10 +104,10 @@ function queueOf(asked: MessageQueue, queueId: number): MessageQueue {
 }
 
 /** The client's id of a message; of a batch those of its messages, unless the broker keeps it as one. */
-function messageIds(message: Message, batchUniqId: string | undefined): string {
+function messageIds(message: Message, uniqKey: string | undefined, batchUniqId: string | undefined): string {
   const batch = message as Message & Partial<BatchMessage>
   if (batch.uniqKeys !== undefined && batchUniqId === undefined) return batch.uniqKeys.join(',')
-  return message.uniqKey ?? batchUniqId ?? ''
+  return uniqKey ?? batchUniqId ?? ''
 }
 
 /** `CODE: 13  DESC: remark BROKER: addr`, with what is known about whether the message was stored. */

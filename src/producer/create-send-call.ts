@@ -47,7 +47,8 @@ export function createSendCall(
   const topic = topics.get((first as Message).topic)
   const queue = targetQueue(context, options, topic, mode)
   const borrows = !batch && options.selector === undefined && mayBorrow(context, message.body)
-  const copy = batch ? batchOf(context, topic, messages) : copyOf(context, topic, message, borrows)
+  const now = clock.now()
+  const copy = batch ? batchOf(context, topic, messages, now) : copyOf(context, topic, message, borrows, now)
   const call = new SendCall(
     context,
     mode,
@@ -56,6 +57,7 @@ export function createSendCall(
     batch,
     attemptsFor(context, options, mode),
     clock.monotonic(),
+    now,
     timeout,
     queue,
     options,
@@ -80,17 +82,17 @@ function mayBorrow({ config, hooks, instance }: ProducerContext, body: Buffer): 
 }
 
 /** With its id and namespace. */
-function copyOf(context: ProducerContext, topic: PublishTopic, message: Message, borrows: boolean): Message {
+function copyOf(context: ProducerContext, topic: PublishTopic, message: Message, borrows: boolean, now: number): Message {
   const { namespace, maxMessageSize } = context.config
   checkBody(message.body, maxMessageSize)
   const properties = copyProperties(message.properties)
-  if (!properties.has(MessageConst.UNIQ_KEY)) properties.set(MessageConst.UNIQ_KEY, createUniqId(context.clock.now()))
+  if (!properties.has(MessageConst.UNIQ_KEY)) properties.set(MessageConst.UNIQ_KEY, createUniqId(now))
   if (namespace !== undefined) properties.set(MessageConst.INSTANCE_ID, namespace)
   const body = borrows ? message.body : context.slab.copy(message.body)
   return Message.of(topic.name, body, message.flag, properties)
 }
 
-function batchOf(context: ProducerContext, topic: PublishTopic, messages: readonly Message[]): MessageBatch {
+function batchOf(context: ProducerContext, topic: PublishTopic, messages: readonly Message[], now: number): MessageBatch {
   const { maxMessageSize, maxResponseHeaderLength, namespace } = context.config
   let batch: MessageBatch
   try {
@@ -98,7 +100,7 @@ function batchOf(context: ProducerContext, topic: PublishTopic, messages: readon
       checkMessage(message)
       checkBody(message.body, maxMessageSize)
     }
-    batch = MessageBatch.generateFromList(topic.name, messages, namespace, context.clock.now())
+    batch = MessageBatch.generateFromList(topic.name, messages, namespace, now)
   } catch (error) {
     throw notABatch(error as Error)
   }

@@ -37,6 +37,8 @@ export class SendCall implements RegisteredCall, AbortListener {
   /** Monotonic ms. */
   readonly begin: number
   readonly deadline: number
+  /** Wall clock ms at the call: the message was born then. */
+  readonly bornTimestamp: number
   readonly queue: MessageQueue | undefined
   readonly selector: MessageQueueSelector | undefined
   readonly arg: unknown
@@ -84,6 +86,7 @@ export class SendCall implements RegisteredCall, AbortListener {
     batch: boolean,
     maxAttempts: number,
     begin: number,
+    bornTimestamp: number,
     timeout: number,
     queue: MessageQueue | undefined,
     options: SendOptions,
@@ -97,6 +100,7 @@ export class SendCall implements RegisteredCall, AbortListener {
     this.maxAttempts = maxAttempts
     this.begin = begin
     this.deadline = begin + timeout
+    this.bornTimestamp = bornTimestamp
     this.queue = queue
     this.selector = options.selector as MessageQueueSelector | undefined
     this.arg = options.arg

@@ -136,7 +136,7 @@ function requestHeader(call: SendCall, message: Message, mq: MessageQueue): Send
     defaultTopicQueueNums: config.defaultTopicQueueNums,
     queueId: mq.queueId,
     sysFlag: call.sysFlag,
-    bornTimestamp: clock.now(),
+    bornTimestamp: call.attemptsMade === 1 ? call.bornTimestamp : clock.now(),
     flag: message.flag,
     properties: encodeProperties(properties),
     reconsumeTimes: 0,
