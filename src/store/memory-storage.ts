@@ -5,12 +5,17 @@ import type { CommitLogStorage, PutRefusal } from './types.ts'
 const FIRST_SEGMENT = 64 * 1024
 const LARGEST_SEGMENT = 16 * 1024 * 1024
 
+/** Fewer bytes than the smallest record are looked at where they are read; more may be on their way to a consumer. */
+const SMALLEST_RECORD = 91
+
 interface Segment {
   /** Physical offset of its first byte. */
   start: number
   buffer: Buffer
   /** Bytes that are part of the log. */
   wrote: number
+  /** Somebody got a view of records in it. */
+  lent: boolean
 }
 
 export interface MemoryStorageOptions {
@@ -23,7 +28,8 @@ export interface MemoryStorageOptions {
 
 /**
  * The commit log in buffers. Segments begin small and double up to 16 MiB or `segmentSize`; a record that needs more gets a segment of
- * its own size. Dropped segments are never used again, so that views of them stay what they were.
+ * its own size. A dropped segment is used again, because the first touch of fresh memory costs more than anything else in a put; but never
+ * one that somebody got a view of: views stay what they were.
  */
 export class MemoryStorage implements CommitLogStorage {
   readonly #options: () => MemoryStorageOptions
@@ -33,6 +39,8 @@ export class MemoryStorage implements CommitLogStorage {
   #maxOffset = 0
   /** The segment that was read last; reads come in runs. */
   #recent: Segment | undefined
+  /** Of a dropped segment that nobody has a view of. */
+  #spare: Buffer | undefined
   #refusal: PutRefusal | undefined
   #closed = false
   tail: Buffer = Buffer.alloc(0)
@@ -84,13 +92,16 @@ export class MemoryStorage implements CommitLogStorage {
     const segment = this.#segmentAt(physicalOffset)
     if (segment === undefined) return undefined
     const from = physicalOffset - segment.start
-    return size >= 0 && from + size <= segment.wrote ? segment.buffer.subarray(from, from + size) : undefined
+    if (size < 0 || from + size > segment.wrote) return undefined
+    if (size >= SMALLEST_RECORD) segment.lent = true
+    return segment.buffer.subarray(from, from + size)
   }
 
   readChunk(physicalOffset: number, limit: number): Buffer | undefined {
     const segment = this.#segmentAt(physicalOffset)
     if (segment === undefined) return undefined
     const from = physicalOffset - segment.start
+    segment.lent = true
     return segment.buffer.subarray(from, Math.min(segment.wrote, from + limit))
   }
 
@@ -99,6 +110,7 @@ export class MemoryStorage implements CommitLogStorage {
     this.#segments.length = 0
     this.#last = undefined
     this.#recent = undefined
+    this.#spare = undefined
     this.#heldBytes = 0
     this.tail = Buffer.alloc(0)
   }
@@ -144,13 +156,19 @@ export class MemoryStorage implements CommitLogStorage {
       })
     }
     this.#endSegment()
-    const segment: Segment = { start: this.#maxOffset, buffer: Buffer.allocUnsafeSlow(length), wrote: 0 }
+    const segment: Segment = { start: this.#maxOffset, buffer: this.#take(length), wrote: 0, lent: false }
     this.#segments.push(segment)
     this.#last = segment
     this.#heldBytes += length
     this.tail = segment.buffer
     this.tailPosition = 0
     return true
+  }
+
+  #take(length: number): Buffer {
+    const spare = this.#spare
+    this.#spare = undefined
+    return spare?.length === length ? spare : Buffer.allocUnsafeSlow(length)
   }
 
   #refuse(refusal: PutRefusal): boolean {
@@ -187,6 +205,7 @@ export class MemoryStorage implements CommitLogStorage {
       if (this.#recent === oldest) this.#recent = undefined
       this.#segments.shift()
       this.#heldBytes -= oldest.buffer.length
+      if (!oldest.lent) this.#spare = oldest.buffer
       dropped = true
     }
     if (dropped) this.onDropped?.()

@@ -9,7 +9,7 @@ import type { ConsumeQueueStore, TopicQueues } from './consume-queue-store.ts'
 import { deliverTimestamp, parseDelayLevels } from './delay-levels.ts'
 import type { IndexService } from './index-service.ts'
 import { DEFAULT_DELAY_LEVELS, type MessageStoreConfig } from './message-store-config.ts'
-import { isRecordMagic, readRecordHead } from './record-format.ts'
+import { END_OF_FILE_BYTES, isRecordMagic, readRecordHead } from './record-format.ts'
 import type { CommitLogStorage, DispatchRequest, MessageExtBrokerInner } from './types.ts'
 
 /** Whether a record of this transaction type is in its queue: prepared and rollback records are not. */
@@ -69,6 +69,7 @@ export class ReputService {
   ): void {
     const { storage, confirmOffset } = this.#deps
     const end = physicalOffset + size
+    if (this.#reputFromOffset < physicalOffset && !this.#running) this.#passBlank(physicalOffset)
     if (this.#reputFromOffset !== physicalOffset || this.#running || confirmOffset() < end) {
       this.run()
       return
@@ -93,6 +94,15 @@ export class ReputService {
     }
     // A listener has put something meanwhile.
     if (storage.maxOffset > end) this.run()
+  }
+
+  /** The blank at the end of a segment, where it is all that lies before `physicalOffset`, is no reason to read the record back. */
+  #passBlank(physicalOffset: number): void {
+    const from = this.#reputFromOffset
+    const head = this.#deps.storage.read(from, END_OF_FILE_BYTES)
+    if (head?.readInt32BE(MAGIC_AT) === BLANK_MAGIC && from + head.readInt32BE(0) === physicalOffset) {
+      this.#reputFromOffset = physicalOffset
+    }
   }
 
   /** Dispatches everything that may become visible. */
