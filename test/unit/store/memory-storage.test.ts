@@ -42,6 +42,22 @@ describe('segments', () => {
     expect(store.dispatchBehindBytes()).toBe(0)
   })
 
+  it('a dropped segment is used again, unless somebody has a view of it', () => {
+    const memory = storage({ maxBytes: 1 << 20, whenFull: 'dropOldest', segmentSize: 1 << 16 })
+    const buffers: Buffer[] = []
+    const views: Buffer[] = []
+    for (let i = 0; i < 40; i++) {
+      const at = append(memory, 60_000)
+      // Every fourth segment is read by somebody who keeps what he got.
+      if (i % 4 === 0) views.push(memory.read(at, 1000)!)
+      buffers.push(memory.tail)
+      memory.tail.fill(i, memory.tailPosition, memory.tailPosition + 60_000)
+    }
+    expect(views.map((view) => view[0])).toEqual(views.map((_, i) => i * 4))
+    expect(views.every((view) => view.every((byte) => byte === view[0]))).toBe(true)
+    expect(new Set(buffers).size).toBeLessThan(40)
+  })
+
   it('grow from 64 KiB: an idle store is small', () => {
     const memory = storage({ maxBytes: 1 << 28, segmentSize: 1 << 30 })
     expect(memory.heldBytes).toBe(0)
