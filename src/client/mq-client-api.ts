@@ -7,6 +7,7 @@ import { emptyExtFields, RemotingCommand } from '../protocol/remoting-command.ts
 import type { SendMessageRequestHeader } from '../protocol/send-message-header.ts'
 import { SendMessageRequest, type SendMessageRequestOptions } from '../protocol/send-message-request.ts'
 import { decodeTopicRoute, type TopicRouteData } from '../protocol/topic-route.ts'
+import type { CallHolder } from '../transport/in-flight-table.ts'
 import type { RemotingClient } from '../transport/remoting-client.ts'
 import { asRocketMQError } from '../transport/remoting-errors.ts'
 import type { NameServerList } from './name-server-list.ts'
@@ -46,8 +47,8 @@ export class MQClientAPI {
    * Sends a message to the broker at `addr`. Encoded before this returns where the connection is open; sends to one address leave in the
    * order of the calls, also while it is being connected. `callback` runs exactly once, never before this returns: with the result, or
    * with an MQBrokerException (refused) or RemotingException (`maybeStored` says whether the bytes may have arrived).
-   * An aborted `signal` keeps a send that has not left from leaving.
    * @param queue the queue chosen; its topic is the one results carry, `header.topic` the one that travels.
+   * @param holder gets how to give the send up.
    * @returns whether the body has been encoded: `message.body` is not looked at any more, and where the outcome is not SEND_OK it is
    * replaced by what was sent before `callback` runs.
    */
@@ -58,7 +59,7 @@ export class MQClientAPI {
     header: SendMessageRequestHeader,
     timeoutMillis: number,
     callback: SendCallback,
-    signal?: AbortSignal
+    holder?: CallHolder
   ): boolean {
     let request: SendMessageRequest
     try {
@@ -86,7 +87,8 @@ export class MQClientAPI {
       if (result.sendStatus !== SendStatus.SEND_OK) keepBody(message, request)
       callback(undefined, result)
     }
-    this.#remoting.invokeCallback(addr, request, timeoutMillis, onAnswer, signal)
+    const underWay = this.#remoting.invokeCallback(addr, request, timeoutMillis, onAnswer)
+    if (holder !== undefined) holder.underWay = underWay
     return request.holdsBody
   }
 
@@ -112,10 +114,11 @@ export class MQClientAPI {
     _queue: MessageQueue,
     message: Message,
     header: SendMessageRequestHeader,
-    timeoutMillis: number
+    timeoutMillis: number,
+    holder?: CallHolder
   ): Promise<void> {
     const request = this.#sendRequest(message, header, this.#onewayOptions)
-    await this.#remoting.invokeOneway(addr, request, timeoutMillis)
+    await this.#remoting.invokeOneway(addr, request, timeoutMillis, holder)
   }
 
   /**

@@ -13,6 +13,7 @@ import { BodySlab } from './body-slab.ts'
 import { CallRegistry } from './call-registry.ts'
 import type { CommunicationMode } from './communication-mode.ts'
 import { createSendCall } from './create-send-call.ts'
+import { type Drain, Drainers, type DrainPhase, within } from './drainers.ts'
 import { ProducerHooks } from './hooks.ts'
 import type { MQProducer } from './mq-producer.ts'
 import type { ProducerContext } from './producer-context.ts'
@@ -40,6 +41,7 @@ export class DefaultMQProducerImpl {
   readonly #producer: MQProducer
   readonly #options: DefaultMQProducerOptions
   readonly #calls = new CallRegistry()
+  readonly #drainers: Drainers
   #state: ServiceState = 'CREATE_JUST'
   /** Present from the start on. */
   #context: ProducerContext | undefined
@@ -47,6 +49,10 @@ export class DefaultMQProducerImpl {
   #unsubscribe: Array<() => void> = []
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  /** Ends what the start waits for when the producer is shut down meanwhile. */
+  readonly #stop = new AbortController()
+  /** The shutdown has waited for sends: nothing leaves any more. */
+  #drained = false
 
   constructor(producer: MQProducer, options: DefaultMQProducerOptions) {
     this.#producer = producer
@@ -55,6 +61,7 @@ export class DefaultMQProducerImpl {
     this.producerGroup = wrapNamespace(this.config.namespace, options.producerGroup)
     this.retryResponseCodes = new Set(this.config.retryResponseCodes)
     this.logger = harmless(options.logger ?? silentLogger)
+    this.#drainers = new Drainers(this.logger)
     this.hooks = new ProducerHooks(this.logger)
     this.topics = new PublishTopics(this.config.namespace)
     const { backPressure, backPressureForAsyncSendNum, backPressureForAsyncSendSize } = this.config
@@ -68,6 +75,12 @@ export class DefaultMQProducerImpl {
   /** @throws MQClientException before the start and after the shutdown. */
   get context(): ProducerContext {
     if (this.#state !== 'RUNNING' || this.#context === undefined) throw stateNotOK(this.#state)
+    return this.#context
+  }
+
+  /** @throws MQClientException before the start, and once the shutdown has drained. */
+  get #drainingContext(): ProducerContext {
+    if (this.#context === undefined || this.#drained) throw stateNotOK(this.#state)
     return this.#context
   }
 
@@ -146,7 +159,8 @@ export class DefaultMQProducerImpl {
       await instance.tryToFindTopicPublishInfo(topic.name, {
         createTopicKey,
         defaultTopicQueueNums,
-        timeoutMillis: sendMsgTimeout
+        timeoutMillis: sendMsgTimeout,
+        signal: this.#stop.signal
       })
     })
     for (const lookup of await Promise.allSettled(lookups)) {
@@ -168,7 +182,10 @@ export class DefaultMQProducerImpl {
 
   async #shutdown(): Promise<void> {
     // Sends made after this call are refused, also those of the same turn: only a start that runs is waited for.
-    if (this.#starting !== undefined) await this.#starting.catch(() => {})
+    if (this.#starting !== undefined) {
+      this.#stop.abort(new MQClientException('the producer was shut down while it started', { code: 'SHUTDOWN' }))
+      await this.#starting.catch(() => {})
+    }
     if (this.#state !== 'RUNNING') {
       // The start failed; a later one may not.
       this.#stopping = undefined
@@ -177,21 +194,29 @@ export class DefaultMQProducerImpl {
     this.#state = 'SHUTDOWN_ALREADY'
     const { instance } = this.#context as ProducerContext
     await this.#drain()
+    this.#drained = true
     this.backPressure?.close()
     this.#calls.giveUpAll(() => new MQClientException('the producer was shut down before the send ended', { code: 'SHUTDOWN' }))
     await this.#leave(instance)
   }
 
-  /** Waits for the sends under way, at most `drainTimeout`. */
+  /**
+   * Has `drain` run when the producer is shut down, within `drainTimeout` as everything else. What it sends while the state is
+   * SHUTDOWN_ALREADY goes through {@link sendAccepted}.
+   * @returns how to take it back.
+   */
+  onShutdown(drain: Drain, phase: DrainPhase = 'beforeSends'): () => void {
+    return this.#drainers.add(drain, phase)
+  }
+
+  /** Waits for what is held back, then for the sends under way, then for what these leave behind: at most `drainTimeout` in all. */
   async #drain(): Promise<void> {
     const { clock } = this.#context as ProducerContext
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimeout(resolve, this.config.drainTimeout)
-      this.#calls.onEmpty(() => {
-        timer.cancel()
-        resolve()
-      })
-    })
+    const deadline = clock.monotonic() + this.config.drainTimeout
+    const remaining = (): number => Math.max(0, deadline - clock.monotonic())
+    await this.#drainers.run('beforeSends', clock, remaining())
+    await within(clock, remaining(), new Promise<void>((resolve) => this.#calls.onEmpty(resolve)))
+    await this.#drainers.run('afterSends', clock, remaining())
   }
 
   async #leave(instance: MQClientInstance): Promise<void> {
@@ -211,8 +236,29 @@ export class DefaultMQProducerImpl {
     mode: CommunicationMode,
     outcome: SendOutcome
   ): void {
+    this.#send(false, input, options, mode, outcome)
+  }
+
+  /** {@link send} for a message that was taken before the shutdown and is held back: also while the producer drains. */
+  sendAccepted(
+    input: Message | readonly Message[],
+    options: SendOptions | undefined,
+    mode: CommunicationMode,
+    outcome: SendOutcome
+  ): void {
+    this.#send(true, input, options, mode, outcome)
+  }
+
+  #send(
+    accepted: boolean,
+    input: Message | readonly Message[],
+    options: SendOptions | undefined,
+    mode: CommunicationMode,
+    outcome: SendOutcome
+  ): void {
     try {
-      const call = createSendCall(this.context, this.topics, input, options ?? NO_OPTIONS, mode, outcome)
+      const context = accepted ? this.#drainingContext : this.context
+      const call = createSendCall(context, this.topics, input, options ?? NO_OPTIONS, mode, outcome)
       try {
         admitSend(call, this.topics)
       } finally {

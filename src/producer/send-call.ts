@@ -4,13 +4,14 @@ import { MQClientException, type RocketMQError, type SendAttempt } from '../inte
 import { logText } from '../internal/logger.ts'
 import type { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
+import type { CallHolder, Cancellable } from '../transport/in-flight-table.ts'
 import { type AbortListener, unwatchAbort, watchAbort } from './abort-watch.ts'
 import type { RegisteredCall } from './call-registry.ts'
 import type { CommunicationMode } from './communication-mode.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { ProducerContext } from './producer-context.ts'
 import type { PublishTopic } from './publish-topic.ts'
-import { enrichError, type FailedSend, mayHaveBeenStored } from './send-error.ts'
+import { enrichError, type FailedSend } from './send-error.ts'
 import type { SendMessageContext } from './send-message-context.ts'
 import type { MessageQueueSelector, SendMessageCallback, SendOptions } from './send-options.ts'
 
@@ -25,7 +26,7 @@ const NO_ATTEMPTS: SendAttempt[] = []
 const NO_BROKERS: string[] = []
 
 /** One call of send, from the moment it was accepted until it has settled, which it does exactly once. */
-export class SendCall implements RegisteredCall, AbortListener {
+export class SendCall implements RegisteredCall, AbortListener, CallHolder {
   previousCall: RegisteredCall | undefined = undefined
   nextCall: RegisteredCall | undefined = undefined
   readonly context: ProducerContext
@@ -70,12 +71,12 @@ export class SendCall implements RegisteredCall, AbortListener {
   mq: MessageQueue | undefined = undefined
   addr = ''
   hookContext: SendMessageContext | undefined = undefined
+  /** The request of the attempt under way, once it is with the client. */
+  underWay: Cancellable | undefined = undefined
   #attemptOpen = false
   /** The latest attempt brought a result: nobody may give the call up over it. */
   #answered = false
   #attemptBegin = 0
-  #takeBack: AbortController | undefined = undefined
-  #onTakenBack: ((error: RocketMQError) => void) | undefined = undefined
   readonly #outcome: SendOutcome
 
   constructor(
@@ -148,17 +149,11 @@ export class SendCall implements RegisteredCall, AbortListener {
   beginAttempt(mq: MessageQueue, now: number): void {
     this.mq = mq
     this.addr = ''
+    this.underWay = undefined
     this.attemptsMade++
     this.#attemptOpen = true
     this.#answered = false
     this.#attemptBegin = now
-  }
-
-  /** Takes a request back that has not left yet, when the caller's signal aborts. Its own, because many calls may share that one. */
-  takeBackSignal(): AbortSignal | undefined {
-    if (this.signal === undefined) return undefined
-    this.#takeBack ??= new AbortController()
-    return this.#takeBack.signal
   }
 
   /** There is no queue to send to any more. @param now monotonic ms. */
@@ -172,16 +167,12 @@ export class SendCall implements RegisteredCall, AbortListener {
    */
   endAttempt(error: RocketMQError | undefined, result: SendResult | undefined): boolean {
     if (!this.#attemptOpen) return false
-    if (this.#onTakenBack !== undefined && error !== undefined) {
-      this.#onTakenBack(error)
-      return false
-    }
     this.#attemptOpen = false
     if (error === undefined) {
       this.#answered = true
     } else {
       this.#noteAttempt(error.message)
-      if (mayHaveBeenStored(error)) this.maybeStored = true
+      if (error.maybeStored) this.maybeStored = true
     }
     const context = this.hookContext
     if (context !== undefined) {
@@ -231,29 +222,16 @@ export class SendCall implements RegisteredCall, AbortListener {
     this.#release()
   }
 
-  /** Keeps the request from leaving where that is still possible. True when it may have left. */
-  #takeBackAttempt(): boolean {
-    if (!this.#attemptOpen) return false
-    let left = true
-    if (this.#takeBack !== undefined) {
-      this.#onTakenBack = (error) => {
-        left = error.maybeStored
-      }
-      this.#takeBack.abort()
-      this.#onTakenBack = undefined
-    }
-    return left
-  }
-
-  /** Ends the call from outside: shutdown, abort. */
+  /** Ends the call from outside: shutdown, abort. A request that has not left yet is kept from leaving. */
   giveUp(error: RocketMQError): void {
     if (this.settled || this.#answered) return
+    const left = this.#attemptOpen && this.underWay?.cancel() === true
     if (this.storedResult !== undefined) {
       this.endAttempt(error, undefined)
       this.succeed(this.storedResult)
       return
     }
-    const maybeStored = this.#takeBackAttempt() || this.maybeStored
+    const maybeStored = left || this.maybeStored
     const { uniqKey } = this
     const final = enrichError(error, { maybeStored, ...(uniqKey === undefined ? {} : { uniqKey }) })
     this.endAttempt(final, undefined)

@@ -19,9 +19,6 @@ const ClientErrorCode = {
   NOT_FOUND_TOPIC_EXCEPTION: 10005
 } as const
 
-/** Broker code that does not tell whether the message was stored: it also stands for a failed write or sync. */
-const SYSTEM_ERROR = 1
-
 /** A new error of the same class and text with more known about it. Errors may be shared between sends, so none is changed. */
 export function enrichError<E extends RocketMQError>(error: E, more: RocketMQErrorOptions): E {
   const ErrorClass = error.constructor as new (message: string, options: RocketMQErrorOptions) => E
@@ -45,10 +42,6 @@ export function toRocketMQError(error: unknown): RocketMQError {
     code: 'INTERNAL',
     cause: error
   })
-}
-
-export function mayHaveBeenStored(error: RocketMQError): boolean {
-  return error.maybeStored || (error instanceof MQBrokerException && error.responseCode === SYSTEM_ERROR)
 }
 
 /** What the error of a whole send is made of. */
@@ -135,10 +128,15 @@ function connectHint(addr: string): string {
     // Not an address after all: the text itself is the best name for it.
   }
   if (CONTAINER.test(host)) {
-    return `The name server announces the broker as ${addr}, an address of a container or a private network: set brokerIP1 in the broker's configuration to an address this host can reach.`
+    return `The name server announces the broker as ${addr}, an address of a container or a private network: set brokerIP1 in the broker's configuration to an address this host can reach, or translate it with mapBrokerAddress.`
   }
-  return `Nothing accepts connections at ${addr}, the address the broker registered: check that it runs, that brokerIP1 is an address this host can reach, and that no firewall stands between.`
+  return `Nothing accepts connections at ${addr}, the address the broker registered: check that it runs, that brokerIP1 is an address this host can reach (mapBrokerAddress translates it), and that no firewall stands between.`
 }
+
+/** Remarks of ACL 1.0 and of 5.x's authentication and authorization. */
+const ACCESS_REFUSED =
+  /AclException|No accessKey is configured|No acl config for|Check signature failed|No default permission|User:.* not found|has no permission to access/
+const ACCESS_HINT = 'The broker refuses the credentials: check accessKey and secretKey, and what that user may do with the topic.'
 
 const CODE_HINTS = new Map<number, string>([
   [2, 'The broker is busy: send less at a time, or give it more time with sendMsgTimeout.'],
@@ -154,7 +152,9 @@ const CODE_HINTS = new Map<number, string>([
 
 function hintFor(error: RocketMQError, addr: string): string | undefined {
   if (error instanceof RemotingConnectException) return connectHint(addr)
-  if (error instanceof MQBrokerException) return CODE_HINTS.get(error.responseCode)
+  if (error instanceof MQBrokerException) {
+    return ACCESS_REFUSED.test(error.message) ? ACCESS_HINT : CODE_HINTS.get(error.responseCode)
+  }
   if (error instanceof RemotingTimeoutException) {
     return 'The broker took the connection but did not answer in time: it may be stopped or overloaded; sendMsgTimeout sets the time for the whole send.'
   }

@@ -64,7 +64,7 @@ export function sendKernelImpl(call: SendCall, mq: MessageQueue, timeoutMillis: 
     const header = requestHeader(call, message, mq)
     const own = config.namespace === undefined ? mq : ownQueue(mq, config.namespace)
     if (call.mode === 'ONEWAY') sendOneway(call, own, message, header, timeoutMillis, done)
-    else call.bodyEncoded = instance.api.sendMessageAsync(addr, own, message, header, timeoutMillis, done, call.takeBackSignal())
+    else call.bodyEncoded = instance.api.sendMessageAsync(addr, own, message, header, timeoutMillis, done, call)
   } catch (error) {
     done(toRocketMQError(error), undefined)
   }
@@ -78,7 +78,7 @@ function sendOneway(
   timeoutMillis: number,
   done: SendCallback
 ): void {
-  call.context.instance.api.sendMessageOneway(call.addr, mq, message, header, timeoutMillis).then(
+  call.context.instance.api.sendMessageOneway(call.addr, mq, message, header, timeoutMillis, call).then(
     () => done(undefined, undefined),
     (error: unknown) => done(toRocketMQError(error), undefined)
   )

@@ -57,7 +57,10 @@ export class Connection {
   readonly #inFlight = new InFlightTable()
   readonly #watch: ConnectionWatch
   readonly #state
-  readonly #pendingOwner: PendingOwner = { onTimeout: (pending) => this.#timedOut(pending) }
+  readonly #pendingOwner: PendingOwner = {
+    onTimeout: (pending) => this.#timedOut(pending),
+    cancel: (pending) => this.cancel(pending)
+  }
   /** Whether incoming bytes are only good until they are read, so that what outlives that must be copied. */
   readonly #bytesAreLent: boolean
   #closeListeners: Array<(error: RocketMQError | undefined) => void> = []
@@ -222,6 +225,7 @@ export class Connection {
    * @returns whether bytes of it may have left.
    */
   cancel(pending: PendingRequest): boolean {
+    pending.cancelled = true
     if (this.#inFlight.take(pending.opaque) === undefined) return true
     this.#owner.wheel.remove(pending)
     const left = !this.#writer.retract(pending.start, pending.end)

@@ -15,13 +15,28 @@ export interface OutgoingRequest extends OutgoingFrame {
 /** Called exactly once: with an error, or with the answer. */
 export type ResponseCallback = (error: RocketMQError | undefined, response: RemotingCommand | undefined) => void
 
-/** Told when a request's time is over. */
+/** A call under way. */
+export interface Cancellable {
+  /**
+   * Forgets the call: its callback does not run any more, and a request that has not left yet never does.
+   * @returns whether bytes of it may have left.
+   */
+  cancel(): boolean
+}
+
+/** Where a call leaves how to cancel it. */
+export interface CallHolder {
+  underWay: Cancellable | undefined
+}
+
+/** Told when a request's time is over, and when its caller wants it no more. */
 export interface PendingOwner {
   onTimeout(pending: PendingRequest): void
+  cancel(pending: PendingRequest): boolean
 }
 
 /** A request that waits for its answer. */
-export class PendingRequest extends WheelEntry {
+export class PendingRequest extends WheelEntry implements Cancellable {
   declare readonly opaque: number
   declare readonly request: OutgoingRequest
   declare readonly timeoutMillis: number
@@ -36,6 +51,8 @@ export class PendingRequest extends WheelEntry {
   /** Whether a GO_AWAY answer goes to the caller instead of being resent. */
   declare readonly final: boolean
   declare readonly owner: PendingOwner
+  /** Nobody waits for the answer any more, nor for that of a request that was sent in its place. */
+  declare cancelled: boolean
 
   constructor(
     owner: PendingOwner,
@@ -59,6 +76,7 @@ export class PendingRequest extends WheelEntry {
     this.readsBefore = readsBefore
     this.final = final
     this.owner = owner
+    this.cancelled = false
   }
 
   override get keepsAlive(): boolean {
@@ -67,6 +85,10 @@ export class PendingRequest extends WheelEntry {
 
   override expire(): void {
     this.owner.onTimeout(this)
+  }
+
+  cancel(): boolean {
+    return this.owner.cancel(this)
   }
 }
 

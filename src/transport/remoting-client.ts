@@ -22,19 +22,11 @@ import { ByteReceiver } from './byte-receiver.ts'
 import type { ConnectionOwner, OutgoingRequest, ResponseCallback } from './connection.ts'
 import { Connection } from './connection.ts'
 import { guard } from './guard.ts'
-import type { PendingRequest } from './in-flight-table.ts'
+import type { CallHolder, Cancellable, PendingRequest } from './in-flight-table.ts'
 import { OpaqueSequence } from './in-flight-table.ts'
 import type { Network, TlsClientOptions } from './network.ts'
 import { openSocket } from './open-socket.ts'
-import {
-  callAborted,
-  callTimeout,
-  clientClosed,
-  connectFailed,
-  handOverTimeout,
-  hookFailed,
-  sendFailed
-} from './remoting-errors.ts'
+import { callTimeout, clientClosed, connectFailed, handOverTimeout, hookFailed, sendFailed } from './remoting-errors.ts'
 import type { RequestHandler } from './request-dispatcher.ts'
 import { RequestDispatcher } from './request-dispatcher.ts'
 import type { RPCHook } from './rpc-hook.ts'
@@ -161,55 +153,37 @@ export class RemotingClient {
    */
   invoke(addr: string, request: RemotingCommand, timeoutMillis: number, signal?: AbortSignal): Promise<RemotingCommand> {
     const timeout = (): RocketMQError => callTimeout(RemotingTimeoutException, 'invokeSync', addr)
-    return abortable(signal, (done) => this.#call(addr, request, timeoutMillis, timeout, done))
+    return abortable(signal, (done) => {
+      const call = this.#call(addr, request, timeoutMillis, timeout, done)
+      return () => call?.cancel()
+    })
   }
 
   /**
    * {@link invoke} without a promise, for the hot path: hooks, connecting and GO_AWAY as there; `callback` runs exactly once and never
    * before this returns. With an open connection the request is encoded before this returns, and calls to one address leave in call order,
-   * also while it is being connected. Time used up before anything was sent is a RemotingTooMuchRequestException. When `signal` aborts,
-   * the callback gets an error whose cause is the reason, and a request that has not left yet never does.
+   * also while it is being connected. Time used up before anything was sent is a RemotingTooMuchRequestException.
+   * @returns how to give it up; undefined when it has failed already, which the callback is about to hear.
    */
   invokeCallback(
     addr: string,
     request: OutgoingRequest,
     timeoutMillis: number,
-    callback: ResponseCallback,
-    signal?: AbortSignal
-  ): void {
+    callback: ResponseCallback
+  ): Cancellable | undefined {
     const connection = this.#channels.get(addr)?.connection
-    if (connection !== undefined && this.rpcHooks.length === 0 && timeoutMillis > 0 && !this.#closed && signal === undefined) {
-      connection.invoke(request, timeoutMillis, callback)
-      return
+    if (connection !== undefined && this.rpcHooks.length === 0 && timeoutMillis > 0 && !this.#closed) {
+      return connection.invoke(request, timeoutMillis, callback)
     }
     const timeout = (): RocketMQError => callTimeout(RemotingTooMuchRequestException, 'invokeAsync', addr)
-    if (signal === undefined) {
-      this.#call(addr, request, timeoutMillis, timeout, callback)
-      return
-    }
-    const guarded = this.#guarded(callback)
-    if (signal.aborted) {
-      process.nextTick(guarded, callAborted(signal, false), undefined)
-      return
-    }
-    let settled = false
-    const cancel = this.#call(addr, request, timeoutMillis, timeout, (error, response) => {
-      // A request that was sent once more after GO_AWAY is answered although it was given up.
-      if (settled) return
-      settled = true
-      signal.removeEventListener('abort', abort)
-      guarded(error, response)
-    })
-    const abort = (): void => {
-      settled = true
-      const left = cancel()
-      guarded(callAborted(signal, left), undefined)
-    }
-    signal.addEventListener('abort', abort, { once: true })
+    return this.#call(addr, request, timeoutMillis, timeout, callback)
   }
 
-  /** Sends a request that gets no answer; settles when its bytes are with the socket. */
-  async invokeOneway(addr: string, request: OutgoingRequest, timeoutMillis: number): Promise<void> {
+  /**
+   * Sends a request that gets no answer; settles when its bytes are with the socket.
+   * @param holder gets how to give it up, after which the promise never settles.
+   */
+  async invokeOneway(addr: string, request: OutgoingRequest, timeoutMillis: number, holder?: CallHolder): Promise<void> {
     let outgoing = request
     if (this.rpcHooks.length > 0) {
       const command = asCommand(request)
@@ -220,13 +194,15 @@ export class RemotingClient {
     const timeout = (): RocketMQError => callTimeout(RemotingTooMuchRequestException, 'invokeOneway', addr)
     const deadline = this.#options.clock.monotonic() + timeoutMillis
     await new Promise<void>((resolve, reject) => {
-      this.#withConnection(addr, timeoutMillis, timeout, (error, connection) => {
+      let sent = false
+      const stop = this.#withConnection(addr, timeoutMillis, timeout, (error, connection) => {
         if (connection === undefined) return reject(error)
         try {
           if (!connection.sendOneway(outgoing)) return reject(sendFailed(addr, 'CONNECTION_LOST', false, connection.closeError))
         } catch (thrown) {
           return reject(thrown)
         }
+        sent = true
         const wait = new HandOver(() => reject(handOverTimeout(addr, timeoutMillis)))
         this.#wheel.add(wait, deadline - this.#options.clock.monotonic())
         connection
@@ -234,6 +210,11 @@ export class RemotingClient {
           .finally(() => this.#wheel.remove(wait))
           .then(resolve, reject)
       })
+      const cancel = (): boolean => {
+        stop()
+        return sent
+      }
+      if (holder !== undefined) holder.underWay = { cancel }
     })
   }
 
@@ -261,14 +242,14 @@ export class RemotingClient {
     return Promise.resolve()
   }
 
-  /** Hooks, connection, request. Returns how to give up without being called back, which tells whether bytes may have left. */
+  /** Hooks, connection, request. */
   #call(
     addr: string,
     request: OutgoingRequest,
     timeoutMillis: number,
     timeout: () => RocketMQError,
     callback: ResponseCallback
-  ): () => boolean {
+  ): Cancellable | undefined {
     let outgoing = request
     let settle = this.#guarded(callback)
     if (this.rpcHooks.length > 0) {
@@ -280,16 +261,13 @@ export class RemotingClient {
         settle = (error, response) => this.#afterHooks(addr, command, error, response, guarded)
       } catch (thrown) {
         process.nextTick(settle, hookFailed(thrown), undefined)
-        return () => false
+        return undefined
       }
     }
     const existing = this.#closed || timeoutMillis <= 0 ? undefined : this.connection(addr)
-    if (existing !== undefined) {
-      const pending = existing.invoke(outgoing, timeoutMillis, settle)
-      return () => pending !== undefined && existing.cancel(pending)
-    }
+    if (existing !== undefined) return existing.invoke(outgoing, timeoutMillis, settle)
     const deadline = this.#options.clock.monotonic() + timeoutMillis
-    let cancel = (): boolean => false
+    let pending: Cancellable | undefined
     const stop = this.#acquire(addr, timeoutMillis, timeout, (error, connection) => {
       if (connection === undefined) {
         settle(error, undefined)
@@ -300,13 +278,13 @@ export class RemotingClient {
         settle(timeout(), undefined)
         return
       }
-      const pending = connection.invoke(outgoing, left, settle)
-      if (pending !== undefined) cancel = () => connection.cancel(pending)
+      pending = connection.invoke(outgoing, left, settle)
     })
-    return () => {
+    const cancel = (): boolean => {
       stop()
-      return cancel()
+      return pending?.cancel() ?? false
     }
+    return { cancel }
   }
 
   #withConnection(
@@ -395,7 +373,10 @@ export class RemotingClient {
     this.#retire(connection)
     const addr = connection.remoteAddr
     const { request, timeoutMillis, sentAt } = pending
-    const callback = this.#guarded(pending.callback)
+    const guarded = this.#guarded(pending.callback)
+    const callback: ResponseCallback = (error, response) => {
+      if (!pending.cancelled) guarded(error, response)
+    }
     if (pending.final || this.#closed) {
       callback(sendFailed(addr, 'GO_AWAY', false, new Error('the peer asked to go away')), undefined)
       return true
@@ -405,6 +386,7 @@ export class RemotingClient {
     const timeout = (): RocketMQError => callTimeout(RemotingTimeoutException, 'invokeSync', addr)
     this.#withConnection(addr, left(), timeout, (error, next) => {
       if (next === undefined) return callback(error, undefined)
+      if (pending.cancelled) return
       const millis = left()
       if (millis <= 0) return callback(timeout(), undefined)
       next.invoke(request, millis, callback, true)

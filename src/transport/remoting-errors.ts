@@ -35,11 +35,6 @@ export function clientClosed(): RemotingException {
   return new RemotingException('the client is closed', { code: 'CLIENT_CLOSED' })
 }
 
-/** @param maybeStored whether bytes of the request may have left. */
-export function callAborted(signal: AbortSignal, maybeStored: boolean): RemotingException {
-  return new RemotingException('the call was aborted', { code: 'ABORTED', maybeStored, cause: signal.reason })
-}
-
 export function hookFailed(thrown: unknown): RocketMQError {
   if (thrown instanceof RocketMQError) return thrown
   return new RemotingException(`an RPC hook failed: ${logText(thrown)}`, { code: 'RPC_HOOK_FAILED', cause: thrown })

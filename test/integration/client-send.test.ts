@@ -14,6 +14,7 @@ import { Message } from '../../src/protocol/message.ts'
 import { MessageQueue } from '../../src/protocol/message-queue.ts'
 import type { SendMessageRequestHeader } from '../../src/protocol/send-message-header.ts'
 import { decodeSendMessageRequestHeader } from '../../src/protocol/send-message-header.ts'
+import type { CallHolder } from '../../src/transport/in-flight-table.ts'
 import { ClientRig, type FakeBroker } from '../support/client-rig.ts'
 
 const queue = new MessageQueue('T', 'broker-a', 1)
@@ -201,15 +202,17 @@ describe('sends that fail', () => {
     expect(broker.codes).toEqual([])
   })
 
-  it('an aborted signal keeps back a send whose connection is still being opened', async () => {
-    const abort = new AbortController()
-    const settled = new Promise<RocketMQError | undefined>((resolve) => {
-      rig.instance().api.sendMessageAsync(broker.addr, queue, message(), header(), 3000, resolve, abort.signal)
-    })
-    abort.abort(new Error('enough'))
-    expect((await settled)?.maybeStored).toBe(false)
-    await rig.clock.advance(100)
-    expect(broker.codes).toEqual([])
+  it('a send that is given up while its connection is being opened never leaves, and calls nobody back', async () => {
+    const holder: CallHolder = { underWay: undefined }
+    let calls = 0
+    const instance = rig.instance()
+    instance.api.sendMessageAsync(broker.addr, queue, message(), header(), 3000, () => calls++, holder)
+    expect(holder.underWay?.cancel()).toBe(false)
+    void instance.api.sendMessageOneway(broker.addr, queue, message(), header(), 3000, holder)
+    expect(holder.underWay?.cancel()).toBe(false)
+    await instance.remoting.connect(broker.addr, 3000)
+    await rig.clock.advance(5000)
+    expect([calls, broker.codes]).toEqual([0, []])
   })
 
   it('a message that is larger than a frame may be is refused, and the connection lives', async () => {

@@ -5,7 +5,17 @@ import { InFlightTable, OpaqueSequence, PendingRequest } from '../../../src/tran
 function add(table: InFlightTable, sequence: OpaqueSequence, start = 0): PendingRequest {
   const request = RemotingCommand.request(1)
   request.opaque = table.reserve(sequence)
-  const pending = new PendingRequest({ onTimeout() {} }, request, 1000, () => {}, 0, start, start + 1, 0, false)
+  const pending = new PendingRequest(
+    { onTimeout() {}, cancel: () => false },
+    request,
+    1000,
+    () => {},
+    0,
+    start,
+    start + 1,
+    0,
+    false
+  )
   table.put(pending)
   return pending
 }
