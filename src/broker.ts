@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { AclOptions, AclPermission, PlainAccount } from './broker/acl/acl-options.ts'
 export type { BrokerConfig } from './broker/broker-config.ts'
 export type { Clock, Timer } from './internal/clock.ts'
 export type { Fault, FaultAction, FaultHandle, FaultMatch, FaultPoint } from './internal/fault-table.ts'
@@ -13,4 +14,4 @@ export type { LoopbackBrokerOptions, LoopbackClientOptions, LoopbackTopicOptions
 export type { StoredMessage } from './loopback/stored-messages.ts'
 export type { MessageStoreConfig } from './store/message-store-config.ts'
 export { MemoryNetwork } from './transport/memory-network.ts'
-export type { Network, NetworkListener, NetworkSocket } from './transport/network.ts'
+export type { Network, NetworkListener, NetworkSocket, TlsServerOptions } from './transport/network.ts'

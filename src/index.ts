@@ -3,7 +3,8 @@
  *
  * @module
  */
-export type { ClientOptions, Credentials } from './client/client-options.ts'
+export type { ClientOptions } from './client/client-options.ts'
+export type { Credentials, KeyFile } from './client/credentials.ts'
 export type { SendResult } from './client/send-result.ts'
 export { SendStatus } from './client/send-result.ts'
 export type { Clock, Timer } from './internal/clock.ts'
@@ -43,4 +44,5 @@ export { RemotingCommand } from './protocol/remoting-command.ts'
 export type { Network, NetworkListener, NetworkSocket, TlsClientOptions, TlsServerOptions } from './transport/network.ts'
 export type { ConnectionEvents } from './transport/remoting-client.ts'
 export type { RPCHook } from './transport/rpc-hook.ts'
+export type { SocksProxyConfig } from './transport/socks-network.ts'
 export { tcpNetwork } from './transport/tcp-network.ts'

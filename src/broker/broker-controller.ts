@@ -12,11 +12,13 @@ import type { RemotingCommand } from '../protocol/remoting-command.ts'
 import { hasShortNames } from '../protocol/send-message-header.ts'
 import { DefaultMessageStore } from '../store/default-message-store.ts'
 import type { MessageStoreConfig } from '../store/message-store-config.ts'
-import type { Network } from '../transport/network.ts'
+import type { Network, TlsClientOptions, TlsServerOptions } from '../transport/network.ts'
 import { RemotingClient } from '../transport/remoting-client.ts'
 import { RemotingServer } from '../transport/remoting-server.ts'
 import { RequestDispatcher } from '../transport/request-dispatcher.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
+import type { AclOptions } from './acl/acl-options.ts'
+import { PlainPermissionManager } from './acl/plain-permission-manager.ts'
 import { type BrokerConfig, createBrokerConfig } from './broker-config.ts'
 import type { BrokerServices } from './broker-services.ts'
 import { Broker2Client } from './client/broker2client.ts'
@@ -43,9 +45,15 @@ export interface BrokerControllerOptions {
   /** `host:port`, several in a list or separated by `;`. Empty: the broker stands alone. */
   namesrvAddr: string | readonly string[]
   network?: Network | undefined
+  /** TLS on its port. @default plain text only */
+  tls?: TlsServerOptions | undefined
+  /** TLS to the name servers. @default plain text */
+  namesrvTls?: TlsClientOptions | undefined
   clock?: Clock | undefined
   logger?: Logger | undefined
   faults?: FaultTable | undefined
+  /** Who may do what; without it everybody may do everything. */
+  acl?: AclOptions | undefined
   /** Topics that exist from the start. @default queues 4, perm 6 */
   topics?: Record<string, { queues?: number | undefined; perm?: number | undefined }> | undefined
 }
@@ -82,6 +90,7 @@ export class BrokerController implements BrokerServices {
   readonly #client: RemotingClient
   readonly #registration: NameServerRegistration
   readonly #inFlight = new InFlightRequests()
+  readonly #hasAcl: boolean
   #storeHost: HostAddress | undefined
   #scanTimer: Timer | undefined
   #state: State = 'CREATED'
@@ -117,7 +126,8 @@ export class BrokerController implements BrokerServices {
     this.pullRequestHoldService = new PullRequestHoldService(clock)
     this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName)
     const dispatcher = new RequestDispatcher({ logger, faults, describe: (request) => describe(request, config.brokerName) })
-    registerHandlers(dispatcher, this, this.#inFlight)
+    this.#hasAcl = options.acl !== undefined
+    registerHandlers(dispatcher, this, this.#inFlight, options.acl && new PlainPermissionManager(options.acl, clock))
     this.#server = new RemotingServer({
       network,
       clock,
@@ -125,9 +135,10 @@ export class BrokerController implements BrokerServices {
       dispatcher,
       faults,
       host: options.host ?? '127.0.0.1',
-      port: options.port ?? 0
+      port: options.port ?? 0,
+      tls: options.tls
     })
-    this.#client = new RemotingClient({ network, clock, logger })
+    this.#client = new RemotingClient({ network, clock, logger, tls: options.namesrvTls })
     this.#registration = new NameServerRegistration({
       client: this.#client,
       clock,
@@ -225,7 +236,7 @@ export class BrokerController implements BrokerServices {
 
   #warnIfReachable(): void {
     const { host } = this.#server
-    if (/^(127\.|localhost$|::1$)/.test(host)) return
+    if (this.#hasAcl || /^(127\.|localhost$|::1$)/.test(host)) return
     this.logger.warn(
       `${this.brokerName} is bound to ${host}: whoever reaches this address can send and read, nobody is authenticated`
     )

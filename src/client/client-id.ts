@@ -7,10 +7,11 @@ const DEFAULT_INSTANCE_NAME = 'DEFAULT'
 /** Interfaces of virtual machines and containers: their addresses tell nobody where this process is. */
 const VIRTUAL = /^(docker|br-|veth|virbr|vmnet|vboxnet|cni|flannel|cali|tun|tap|utun|awdl|llw|lxc|podman)/
 
-/** `ip@instanceName[@unitName]`. The default instance name becomes the process id and a random number, so that no two are alike. */
+/** `ip@instanceName[@unitName][@STREAM]`. The default instance name becomes the process id and a random number, so that no two are alike. */
 export function buildClientId(clientIP: string, options: ClientOptions): string {
   const unit = options.unitName?.trim()
-  return `${clientIP}@${instanceName(options.instanceName)}${unit === undefined || unit === '' ? '' : `@${unit}`}`
+  const stream = options.enableStreamRequestType ? '@STREAM' : ''
+  return `${clientIP}@${instanceName(options.instanceName)}${unit === undefined || unit === '' ? '' : `@${unit}`}${stream}`
 }
 
 function instanceName(name: string | undefined): string {

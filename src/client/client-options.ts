@@ -4,6 +4,7 @@ import type { Logger } from '../internal/logger.ts'
 import { LanguageCode, type LanguageName } from '../protocol/language-code.ts'
 import type { Network, TlsClientOptions } from '../transport/network.ts'
 import type { RPCHook } from '../transport/rpc-hook.ts'
+import type { SocksProxyConfig } from '../transport/socks-network.ts'
 import {
   having,
   LONGEST_TIMEOUT,
@@ -13,17 +14,11 @@ import {
   type Rule,
   text,
   textOrTexts,
+  texts,
   truth,
   wholeNumber
 } from './check-options.ts'
-
-/** An ACL user. The secret signs requests and never travels; neither value shows in logs, errors or `util.inspect`. */
-export interface Credentials {
-  accessKey: string
-  secretKey: string
-  /** Of temporary credentials. */
-  securityToken?: string
-}
+import type { Credentials, KeyFile } from './credentials.ts'
 
 /** What every client has; Java's `ClientConfig`. */
 export interface ClientOptions {
@@ -40,12 +35,38 @@ export interface ClientOptions {
   unitName?: string | undefined
   /** @default false */
   unitMode?: boolean | undefined
-  /** Namespace of the first kind: topics and groups travel as `namespace%name`. */
+  /**
+   * Namespace of the first kind: topics and groups travel as `namespace%name`.
+   * @default that of an instance endpoint in `namesrvAddr`, e.g. `http://MQ_INST_1234_abc.example.com:80`
+   */
   namespace?: string | undefined
   /** Namespace of the second kind: travels as header fields, names stay as they are. */
   namespaceV2?: string | undefined
   /** Sends go to the broker's port minus 2. @default false */
   vipChannelEnabled?: boolean | undefined
+  /** Marks every request, and the client id, as those of a stream client. @default false */
+  enableStreamRequestType?: boolean | undefined
+  /** Where this client runs; name servers of 5.x prefer brokers there. @default environment variable `ROCKETMQ_ZONE` */
+  zoneName?: string | undefined
+  /** `true`: routes name brokers of the zone only, where there are any. @default environment variable `ROCKETMQ_ZONE_MODE` */
+  zoneMode?: string | undefined
+  /**
+   * Where to connect to for a broker that announces `addr` (`host:port`), for brokers whose own address cannot be reached from here:
+   * containers, Kubernetes, port forwarding. Called for every address of every route. @default as announced
+   */
+  mapBrokerAddress?: ((addr: string) => string) | undefined
+  /**
+   * The only hosts of brokers to connect to, after `mapBrokerAddress`: names (`*.example.com` too), addresses, networks (`10.0.0.0/8`).
+   * @default every host that a route names
+   */
+  allowedHosts?: readonly string[] | undefined
+  /**
+   * SOCKS5 proxies by destination, the first that matches: `{ '0.0.0.0/0': { addr: 'proxy:1080', username, password } }`, or its JSON text
+   * as in Java. Needs the package `socks`. @default none
+   */
+  socksProxyConfig?: string | Record<string, SocksProxyConfig> | undefined
+  /** Heartbeats of the second version, which brokers from 5.1.3 on understand. @default false */
+  useHeartbeatV2?: boolean | undefined
   /** How often routes are refreshed, ms. @default 30000 */
   pollNameServerInterval?: number | undefined
   /** How often brokers hear from this client, ms. @default 30000 */
@@ -71,8 +92,8 @@ export interface ClientOptions {
   clock?: Clock | undefined
   /** @default says nothing */
   logger?: Logger | undefined
-  /** Signs every request when given. */
-  credentials?: Credentials | undefined
+  /** Signs every request when given: an ACL user, or the file that holds one. */
+  credentials?: Credentials | KeyFile | undefined
   /** Called around every request. */
   rpcHooks?: RPCHook[] | undefined
   /** Faults for tests. */
@@ -93,6 +114,13 @@ export const CLIENT_OPTION_RULES: { readonly [Name in keyof ClientOptions]?: Rul
   namespace: text,
   namespaceV2: text,
   vipChannelEnabled: truth,
+  enableStreamRequestType: truth,
+  zoneName: text,
+  zoneMode: text,
+  mapBrokerAddress: { allowed: 'a function', fits: (value) => typeof value === 'function' },
+  allowedHosts: texts,
+  socksProxyConfig: { allowed: 'an object or its JSON text', fits: (value) => text.fits(value) || object.fits(value) },
+  useHeartbeatV2: truth,
   pollNameServerInterval: millis,
   heartbeatBrokerInterval: millis,
   mqClientApiTimeout: millis,

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { MQClientException } from '../internal/errors.ts'
+import { silentLogger } from '../internal/logger.ts'
 import type { Network } from '../transport/network.ts'
 import { AclClientRPCHook } from './acl-client-rpc-hook.ts'
 import type { ClientOptions } from './client-options.ts'
+import { resolveCredentials } from './credentials.ts'
 
 /**
  * What producers that share a client have to agree on: a request must not go to other servers, or be signed by somebody else, than its
@@ -15,7 +17,8 @@ export class SharedSettings {
 
   constructor(nameServers: readonly string[], options: ClientOptions) {
     this.nameServers = nameServers
-    this.#acl = options.credentials === undefined ? undefined : new AclClientRPCHook(options.credentials)
+    const { credentials, logger = silentLogger } = options
+    this.#acl = credentials === undefined ? undefined : new AclClientRPCHook(resolveCredentials(credentials, logger))
     this.#options = options
   }
 
@@ -34,6 +37,9 @@ export class SharedSettings {
     }
     if (usesTLS(a) !== usesTLS(b) || !isDeepStrictEqual(a.tls ?? {}, b.tls ?? {})) differ.push('tls')
     if ((a.namespaceV2 ?? '') !== (b.namespaceV2 ?? '')) differ.push('namespaceV2')
+    for (const name of ['zoneName', 'zoneMode'] as const) if ((a[name] ?? '') !== (b[name] ?? '')) differ.push(name)
+    for (const name of ['allowedHosts', 'socksProxyConfig'] as const) if (!isDeepStrictEqual(a[name], b[name])) differ.push(name)
+    if (a.mapBrokerAddress !== b.mapBrokerAddress) differ.push('mapBrokerAddress')
     if (a.serializeType !== b.serializeType) differ.push('serializeType')
     if (!sameMembers(a.rpcHooks ?? [], b.rpcHooks ?? [])) differ.push('rpcHooks')
     if (a.clock !== b.clock) differ.push('clock')

@@ -6,17 +6,19 @@ import { SerializeType } from '../protocol/remoting-command.ts'
 import type { Network } from '../transport/network.ts'
 import { RemotingClient } from '../transport/remoting-client.ts'
 import type { RPCHook } from '../transport/rpc-hook.ts'
+import { SocksNetwork } from '../transport/socks-network.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
+import { BrokerAddresses, type CheckedRoute } from './broker-addresses.ts'
 import { BrokerTable } from './broker-table.ts'
 import { buildClientId, localAddress } from './client-id.ts'
 import type { ClientOptions } from './client-options.ts'
 import { registerClientProcessors } from './client-remoting-processor.ts'
 import { ClientRegistry, SharedSettings, usesTLS } from './client-sharing.ts'
+import { optionFieldsHook } from './ext-field-rpc-hook.ts'
 import { HeartbeatService } from './heartbeat-service.ts'
 import { MQClientAPI } from './mq-client-api.ts'
 import { parseNameServerAddresses } from './name-server-addresses.ts'
 import { NameServerList } from './name-server-list.ts'
-import { NamespaceRpcHook } from './namespace-rpc-hook.ts'
 import type { ProducerHandle } from './producer-handle.ts'
 import { type FindRouteOptions, RouteTable } from './route-table.ts'
 import type { TopicPublishInfo } from './topic-publish-info.ts'
@@ -39,7 +41,9 @@ export class MQClientInstance {
   readonly remoting: RemotingClient
   readonly api: MQClientAPI
   readonly #settings: SharedSettings
+  /** What clients are told apart by; connections may go through a proxy of it. */
   readonly #network: Network
+  readonly #brokerAddresses: BrokerAddresses
   readonly #nameServers: NameServerList
   readonly #brokers = new BrokerTable()
   readonly #routes: RouteTable
@@ -59,6 +63,7 @@ export class MQClientInstance {
     this.logger = options.logger ?? silentLogger
     this.#settings = settings
     this.#network = options.network ?? tcpNetwork
+    this.#brokerAddresses = new BrokerAddresses(options, this.logger)
     this.#pollMillis = options.pollNameServerInterval ?? 30_000
     this.#heartbeatMillis = options.heartbeatBrokerInterval ?? 30_000
     this.remoting = this.#remotingClient(options)
@@ -69,8 +74,13 @@ export class MQClientInstance {
     this.#nameServers.update(settings.nameServers)
     const sendSerializeType = options.serializeType === 'JSON' ? SerializeType.JSON : SerializeType.ROCKETMQ
     this.api = new MQClientAPI(this.remoting, this.#nameServers, { serializeType, sendSerializeType, timeoutMillis })
-    this.#routes = new RouteTable((topic) => this.api.getTopicRouteInfo(topic), this.#brokers, this.clock, this.logger)
-    this.#heartbeats = new HeartbeatService(this.remoting, this.logger, { clientId, language, serializeType, timeoutMillis })
+    const lookup = async (topic: string): Promise<CheckedRoute | undefined> => {
+      const route = await this.api.getTopicRouteInfo(topic)
+      return route && this.#brokerAddresses.check(route)
+    }
+    this.#routes = new RouteTable(lookup, this.#brokers, this.clock, this.logger)
+    const heartbeat = { clientId, language, serializeType, timeoutMillis, version2: options.useHeartbeatV2 ?? false }
+    this.#heartbeats = new HeartbeatService(this.remoting, this.logger, heartbeat)
     registerClientProcessors(this.remoting, this.#producers, this.logger)
     this.remoting.on('connected', (addr) => this.#onConnected(addr))
   }
@@ -160,6 +170,19 @@ export class MQClientInstance {
     return this.#brokers.masterAddress(brokerName)
   }
 
+  /**
+   * Where to connect to for a broker that names itself `addr`, for addresses that do not come from a route (those in message ids).
+   * @throws MQClientException `BAD_ADDRESS`, `HOST_NOT_ALLOWED`
+   */
+  resolveBrokerAddress(addr: string): string {
+    return this.#brokerAddresses.resolve(addr)
+  }
+
+  /** Version (MQVersion ordinal) that the broker at this address answered heartbeats with; undefined before the first one. */
+  brokerVersion(addr: string): number | undefined {
+    return this.#heartbeats.brokerVersion(addr)
+  }
+
   /** Settles when every master has answered, or will not. Never rejects. */
   async sendHeartbeatToAllBrokers(): Promise<void> {
     await this.#heartbeats.send(this.#brokers.masters(), this.#producers.keys())
@@ -167,15 +190,23 @@ export class MQClientInstance {
 
   #remotingClient(options: ClientOptions): RemotingClient {
     const rpcHooks: RPCHook[] = []
-    if (options.namespaceV2) rpcHooks.push(new NamespaceRpcHook(options.namespaceV2))
+    const fieldsHook = optionFieldsHook(options)
+    if (fieldsHook !== undefined) rpcHooks.push(fieldsHook)
     rpcHooks.push(...(options.rpcHooks ?? []))
     // Last, because the signature covers what the others add.
     if (this.#settings.aclHook !== undefined) rpcHooks.push(this.#settings.aclHook)
+    const { socksProxyConfig } = options
+    const tls = usesTLS(options) ? (options.tls ?? {}) : undefined
+    if (tls?.rejectUnauthorized === false) {
+      this.logger.warn(
+        'TLS certificates are not verified (rejectUnauthorized: false): whoever intercepts a connection can read it'
+      )
+    }
     return new RemotingClient({
-      network: this.#network,
+      network: socksProxyConfig === undefined ? this.#network : new SocksNetwork(this.#network, socksProxyConfig),
       clock: this.clock,
       logger: this.logger,
-      tls: usesTLS(options) ? (options.tls ?? {}) : undefined,
+      tls,
       connectTimeout: options.connectTimeout ?? 3000,
       limits: { ...CLIENT_LIMITS, maxHeaderLength: options.maxResponseHeaderLength ?? CLIENT_LIMITS.maxHeaderLength },
       faults: options.faults,
@@ -207,6 +238,7 @@ export class MQClientInstance {
   #cleanOfflineBroker(): void {
     for (const addr of this.#brokers.clean(this.#routes.routes())) {
       this.logger.info(`broker ${logText(addr)} is in no route any more`)
+      this.#heartbeats.forget(addr)
       if ((this.remoting.connection(addr)?.inFlight ?? 0) === 0) this.remoting.closeConnection(addr)
     }
   }

@@ -4,6 +4,7 @@ import { MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { type Logger, logText } from '../internal/logger.ts'
 import { encodeTopicRoute, type TopicRouteData } from '../protocol/topic-route.ts'
 import { TBW102 } from '../protocol/topics.ts'
+import type { CheckedRoute } from './broker-addresses.ts'
 import type { BrokerTable } from './broker-table.ts'
 import { type TopicPublishInfo, topicRouteToPublishInfo } from './topic-publish-info.ts'
 
@@ -156,6 +157,8 @@ function noRoute(topic: string): RocketMQError {
 
 function noWritableMaster(info: TopicPublishInfo): RocketMQError {
   const { queueDatas, brokerDatas } = info.routeData
+  const { refusedAddresses = [] } = info.routeData as Partial<CheckedRoute>
+  if (refusedAddresses.length > 0) return addressesRefused(info.topic, refusedAddresses)
   const brokers = brokerDatas.map((b) => {
     const data = queueDatas.find((q) => q.brokerName === b.brokerName)
     return `${b.brokerName} (perm ${data?.perm}, write queues ${data?.writeQueueNums}, ids ${[...b.brokerAddrs.keys()].join(',')})`
@@ -167,6 +170,18 @@ function noWritableMaster(info: TopicPublishInfo): RocketMQError {
       responseCode: 10005,
       retryable: true,
       hint: "The topic's permission lacks write (bit 2), its write queues are 0, or every master (broker id 0) is down."
+    }
+  )
+}
+
+function addressesRefused(topic: string, refused: readonly string[]): RocketMQError {
+  return new MQClientException(
+    `No route info of this topic: ${topic}: addresses of its brokers were refused: ${refused.join('; ')}`,
+    {
+      code: 'NO_WRITABLE_MASTER',
+      responseCode: 10005,
+      retryable: true,
+      hint: "Set brokerIP1 in the broker's configuration to an address that clients can use, or adjust allowedHosts and mapBrokerAddress."
     }
   )
 }

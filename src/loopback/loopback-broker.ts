@@ -1,6 +1,7 @@
 import { BrokerController } from '../broker/broker-controller.ts'
 import { MQClientException } from '../internal/errors.ts'
 import { NameServer } from '../nameserver/name-server.ts'
+import type { TlsClientOptions, TlsServerOptions } from '../transport/network.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
 import type { LoopbackBrokerOptions, LoopbackClientOptions } from './loopback-options.ts'
 import { type StoredMessage, storedMessages } from './stored-messages.ts'
@@ -50,8 +51,8 @@ export class LoopbackBroker {
         code: 'BAD_OPTION'
       })
     }
-    const { host = '127.0.0.1', network = tcpNetwork, clock, logger, faults } = options
-    const shared = { host, network, clock, logger, faults }
+    const { host = '127.0.0.1', network = tcpNetwork, clock, logger, faults, tls } = options
+    const shared = { host, network, clock, logger, faults, tls }
     const nameServer = new NameServer({ ...shared, port: options.namesrvPort ?? 0, config: options.namesrvConfig })
     const brokers: BrokerController[] = []
     const loopback = new LoopbackBroker(options, nameServer, brokers)
@@ -65,6 +66,8 @@ export class LoopbackBroker {
           namesrvAddr: nameServer.addr,
           config: { brokerName, ...(count === 1 ? options.brokerConfig : { ...options.brokerConfig, brokerName }) },
           storeConfig: options.storeConfig,
+          acl: options.acl,
+          namesrvTls: tls && ownTls(tls),
           topics: options.topics
         })
         brokers.push(broker)
@@ -85,8 +88,9 @@ export class LoopbackBroker {
 
   /** Spread this into a producer's options. */
   clientOptions(): LoopbackClientOptions {
-    const { network, clock } = this.#options
+    const { network, clock, tls } = this.#options
     const options: LoopbackClientOptions = { namesrvAddr: this.namesrvAddr }
+    if (tls !== undefined && tls.mode !== 'permissive') options.useTLS = true
     if (network !== undefined) options.network = network
     if (clock !== undefined) options.clock = clock
     return options
@@ -184,4 +188,9 @@ export class LoopbackBroker {
       throw new MQClientException(`${call}() needs a running broker; this one is ${this.#state}`, { code: 'BAD_STATE' })
     }
   }
+}
+
+/** The broker's connection to its own name server, which it has just started itself: there is nobody to be verified. */
+function ownTls({ cert, key, passphrase }: TlsServerOptions): TlsClientOptions {
+  return { cert, key, rejectUnauthorized: false, ...(passphrase === undefined ? {} : { passphrase }) }
 }

@@ -1,10 +1,11 @@
+import type { AclOptions } from '../broker/acl/acl-options.ts'
 import type { BrokerConfig } from '../broker/broker-config.ts'
 import type { Clock } from '../internal/clock.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
 import type { Logger } from '../internal/logger.ts'
 import type { NamesrvConfig } from '../nameserver/namesrv-config.ts'
 import type { MessageStoreConfig } from '../store/message-store-config.ts'
-import type { Network } from '../transport/network.ts'
+import type { Network, TlsServerOptions } from '../transport/network.ts'
 
 export interface LoopbackTopicOptions {
   /** Read and write queues. @default 4 */
@@ -28,10 +29,14 @@ export interface LoopbackBrokerOptions {
   network?: Network
   /** A `HeldClock` for tests that turn the time themselves. @default the system's clock */
   clock?: Clock
+  /** TLS on the ports of name server and brokers: certificate, key, `mode`, and `requestCert` with `ca` for client certificates. */
+  tls?: TlsServerOptions
   /** @default silent */
   logger?: Logger
   /** Faults to strike with; the table may be filled later. */
   faults?: FaultTable
+  /** Accounts of ACL 1.0: every request to a broker needs the signature of one. The name server asks for none, as in RocketMQ. */
+  acl?: AclOptions
   /** RocketMQ's broker settings, by RocketMQ's names. */
   brokerConfig?: Partial<BrokerConfig>
   /** RocketMQ's store settings, by RocketMQ's names, and `maxBytes` and `whenFull` of the memory storage. */
@@ -43,6 +48,8 @@ export interface LoopbackBrokerOptions {
 /** What a producer needs to reach this broker. */
 export interface LoopbackClientOptions {
   namesrvAddr: string
+  /** Present when the broker takes TLS only; the certificate's authority goes into the producer's `tls`. */
+  useTLS?: boolean
   /** Present when the broker does not use TCP. */
   network?: Network
   /** Present when the broker was given a clock. */

@@ -2,7 +2,7 @@ import { formatAddress } from '../internal/address.ts'
 import { type Clock, realClock, type Timer } from '../internal/clock.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
 import { type Logger, logText, silentLogger } from '../internal/logger.ts'
-import type { Network } from '../transport/network.ts'
+import type { Network, TlsServerOptions } from '../transport/network.ts'
 import { RemotingServer } from '../transport/remoting-server.ts'
 import { RequestDispatcher } from '../transport/request-dispatcher.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
@@ -18,6 +18,8 @@ export interface NameServerOptions {
   port?: number | undefined
   /** @default TCP */
   network?: Network | undefined
+  /** TLS on its port. @default plain text only */
+  tls?: TlsServerOptions | undefined
   /** @default the real clock */
   clock?: Clock | undefined
   /** @default says nothing */
@@ -60,6 +62,7 @@ export class NameServer {
       logger: this.#logger,
       host: options.host ?? '127.0.0.1',
       port: options.port ?? 0,
+      tls: options.tls,
       faults: options.faults,
       dispatcher
     })

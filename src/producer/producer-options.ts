@@ -12,6 +12,7 @@ import {
   wholeNumber
 } from '../client/check-options.ts'
 import { CLIENT_OPTION_RULES, type ClientOptions } from '../client/client-options.ts'
+import { namespaceOfEndpoint } from '../client/name-server-addresses.ts'
 import type { Compressors } from '../protocol/compression.ts'
 import { TBW102 } from '../protocol/topics.ts'
 
@@ -155,10 +156,15 @@ export function producerConfig(options: DefaultMQProducerOptions): ProducerConfi
     backPressureForAsyncSendSize: options.backPressureForAsyncSendSize ?? 100 * 1024 * 1024,
     whenFull: options.whenFull ?? 'wait',
     drainTimeout: options.drainTimeout ?? 3000,
-    namespace: options.namespace === '' ? undefined : options.namespace,
+    namespace: options.namespace || endpointNamespace(namesrvAddr ?? process.env['NAMESRV_ADDR']),
     unitMode: options.unitMode ?? false,
     vipChannelEnabled: options.vipChannelEnabled ?? false,
     namesrvAddr: typeof namesrvAddr === 'string' ? namesrvAddr : (namesrvAddr ?? []).join(';'),
     maxResponseHeaderLength: options.maxResponseHeaderLength ?? 4 * 1024 * 1024
   }
+}
+
+function endpointNamespace(namesrvAddr: string | readonly string[] | undefined): string | undefined {
+  const first = typeof namesrvAddr === 'string' ? namesrvAddr : namesrvAddr?.[0]
+  return first === undefined ? undefined : namespaceOfEndpoint(first)
 }

@@ -14,6 +14,12 @@ export interface TlsClientOptions {
 }
 
 export interface TlsServerOptions {
+  /**
+   * `enforcing` takes TLS only and closes other connections without a byte; `permissive` takes plain text on the same port too; Java's
+   * `tls.server.mode`, where permissive is the default.
+   * @default enforcing
+   */
+  mode?: 'enforcing' | 'permissive'
   cert: string | Buffer
   key: string | Buffer
   passphrase?: string

@@ -11,6 +11,7 @@ import type {
   TlsServerOptions
 } from './network.ts'
 import { connectFailed } from './remoting-errors.ts'
+import { sniffTls } from './tls-sniffing.ts'
 
 /** Connections the kernel holds for us before we accept them. */
 const BACKLOG = 1024
@@ -18,19 +19,36 @@ const BACKLOG = 1024
 /** What one read may bring, bytes. */
 const READ_BUFFER = 64 * 1024
 
-/** A TLS client has this long to finish its handshake, ms. */
+/** A TLS client has this long to begin its handshake, and as long to finish it, ms. */
 const HANDSHAKE_MILLIS = 5000
 
+/** A client that may speak plain text has this long for its first byte, ms: as long as an idle connection may last. */
+const FIRST_BYTE_MILLIS = 120_000
+
 function connect(host: string, port: number, options: NetworkConnectOptions): Promise<NetworkSocket> {
-  const { signal } = options
+  const addr = formatAddress(host, port)
+  if (options.signal?.aborted) return Promise.reject(connectFailed(addr, options.signal.reason))
+  if (options.tls === undefined) {
+    return opened(net.connect({ host, port, noDelay: true, ...reading(options.receiver) }), 'connect', addr, options.signal)
+  }
+  return opened(tls.connect({ ...tlsOptions(host, options.tls), host, port }), 'secureConnect', addr, options.signal)
+}
+
+/** TLS with `host` over a connection to it that is there already, e.g. through a proxy. */
+export function secureOver(
+  socket: net.Socket,
+  host: string,
+  port: number,
+  options: NetworkConnectOptions
+): Promise<NetworkSocket> {
+  const secure = tls.connect({ ...tlsOptions(host, options.tls ?? {}), host, socket })
+  secure.once('close', () => socket.destroy())
+  return opened(secure, 'secureConnect', formatAddress(host, port), options.signal)
+}
+
+/** The socket once it is `ready`; destroyed when that fails. */
+function opened(socket: net.Socket, ready: string, addr: string, signal: AbortSignal | undefined): Promise<NetworkSocket> {
   return new Promise((resolve, reject) => {
-    const addr = formatAddress(host, port)
-    if (signal?.aborted) return reject(connectFailed(addr, signal.reason))
-    const socket =
-      options.tls === undefined
-        ? net.connect({ host, port, noDelay: true, ...reading(options.receiver) })
-        : tls.connect({ ...tlsOptions(host, options.tls), host, port })
-    const ready = options.tls === undefined ? 'connect' : 'secureConnect'
     const finish = (): void => {
       signal?.removeEventListener('abort', aborted)
       socket.removeListener(ready, connected)
@@ -53,7 +71,8 @@ function connect(host: string, port: number, options: NetworkConnectOptions): Pr
     socket.once(ready, connected)
     socket.once('error', failed)
     socket.once('close', closed)
-    signal?.addEventListener('abort', aborted, { once: true })
+    if (signal?.aborted) aborted()
+    else signal?.addEventListener('abort', aborted, { once: true })
   })
 }
 
@@ -89,26 +108,10 @@ function listen(
   onConnection: (socket: NetworkSocket) => void,
   options: { tls?: TlsServerOptions | undefined } = {}
 ): Promise<NetworkListener> {
-  const accept = (socket: net.Socket): void => {
-    socket.setNoDelay(true)
-    onConnection(socket)
-  }
-  const server =
-    options.tls === undefined
-      ? net.createServer({ noDelay: true }, onConnection)
-      : tls.createServer({ ...serverOptions(options.tls), handshakeTimeout: HANDSHAKE_MILLIS }, accept)
   // Sockets of handshakes that did not finish yet have no owner: they end with the listener.
   const handshaking = new Set<net.Socket>()
-  if (options.tls !== undefined) {
-    server.on('connection', (socket: net.Socket) => {
-      handshaking.add(socket)
-      socket.once('close', () => handshaking.delete(socket))
-    })
-    server.on('secureConnection', (socket: tls.TLSSocket & { _parent?: net.Socket }) => {
-      if (socket._parent !== undefined) handshaking.delete(socket._parent)
-    })
-    server.on('tlsClientError', (_error: Error, socket: tls.TLSSocket) => socket.destroy())
-  }
+  const accept = options.tls === undefined ? onConnection : tlsAcceptor(options.tls, handshaking, onConnection)
+  const server = net.createServer({ noDelay: true }, accept)
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, backlog: BACKLOG }, () => {
@@ -127,6 +130,37 @@ function listen(
       })
     })
   })
+}
+
+/** Takes a connection as its first byte wants it; Java's `TlsMode`. */
+function tlsAcceptor(
+  options: TlsServerOptions,
+  handshaking: Set<net.Socket>,
+  onConnection: (socket: NetworkSocket) => void
+): (socket: net.Socket) => void {
+  // Never listens itself: it is handed the connections that speak TLS.
+  const secure = tls.createServer({ ...serverOptions(options), handshakeTimeout: HANDSHAKE_MILLIS })
+  secure.on('secureConnection', (socket: tls.TLSSocket & { _parent?: net.Socket }) => {
+    if (socket._parent !== undefined) handshaking.delete(socket._parent)
+    socket.setNoDelay(true)
+    onConnection(socket)
+  })
+  secure.on('tlsClientError', (_error: Error, socket: tls.TLSSocket) => socket.destroy())
+  const permissive = options.mode === 'permissive'
+  return (socket) => {
+    handshaking.add(socket)
+    socket.once('close', () => handshaking.delete(socket))
+    sniffTls(socket, permissive ? FIRST_BYTE_MILLIS : HANDSHAKE_MILLIS, (speaksTls) => {
+      if (speaksTls) {
+        secure.emit('connection', socket)
+      } else if (permissive) {
+        handshaking.delete(socket)
+        onConnection(socket)
+      } else {
+        socket.destroy()
+      }
+    })
+  }
 }
 
 function serverOptions(options: TlsServerOptions): tls.TlsOptions {

@@ -12,8 +12,9 @@ describe('a route with a broker address that is none', () => {
     cluster.announced.set('broker-a', 'nonsense')
     for (let i = 0; i < 2; i++) {
       const error = await rejection<RocketMQError>(producer.send(new Message({ topic: 'T', body: 'x' })))
-      expect(error).toMatchObject({ code: 'SEND_FAILED', maybeStored: false })
-      expect(error.message).toContain('"nonsense" is not an address')
+      expect(error).toMatchObject({ code: 'NO_WRITABLE_MASTER', maybeStored: false })
+      expect(error.message).toContain('is not an address')
+      expect(error.message).toContain('nonsense')
     }
     const begin = performance.now()
     await producer.shutdown()

@@ -1,6 +1,9 @@
 import { isPromise } from '../../internal/async.ts'
-import { RequestCode } from '../../protocol/codes.ts'
+import { logText } from '../../internal/logger.ts'
+import { RequestCode, ResponseCode } from '../../protocol/codes.ts'
+import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestDispatcher, RequestHandler } from '../../transport/request-dispatcher.ts'
+import type { PlainPermissionManager } from '../acl/plain-permission-manager.ts'
 import type { BrokerServices } from '../broker-services.ts'
 import type { InFlightRequests } from '../in-flight-requests.ts'
 import { sendMessage } from './10-send-message.ts'
@@ -68,8 +71,19 @@ const FACTORIES: ReadonlyArray<readonly [codes: readonly number[], factory: Hand
   [[RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG], getSubscriptionGroupConfig]
 ]
 
-/** @param inFlight is told of every request whose answer comes later. */
-export function registerHandlers(dispatcher: RequestDispatcher, broker: BrokerServices, inFlight: InFlightRequests): void {
+/** ACL 1.0 is answered as 4.9 does: the exception of its hook becomes code 1. */
+const ACL_EXCEPTION = 'org.apache.rocketmq.acl.common.AclException: '
+
+/**
+ * @param inFlight is told of every request whose answer comes later.
+ * @param acl looks at every request first, where there is one.
+ */
+export function registerHandlers(
+  dispatcher: RequestDispatcher,
+  broker: BrokerServices,
+  inFlight: InFlightRequests,
+  acl?: PlainPermissionManager
+): void {
   for (const [codes, factory] of FACTORIES) {
     const handler = factory(broker)
     const tracked: RequestHandler = (request, connection) => {
@@ -77,6 +91,12 @@ export function registerHandlers(dispatcher: RequestDispatcher, broker: BrokerSe
       if (isPromise(answer)) inFlight.add(answer)
       return answer
     }
-    for (const code of codes) dispatcher.register(code, tracked)
+    const guarded: RequestHandler = (request, connection) => {
+      const refusal = acl?.refusal(request, connection.remoteHost)
+      if (refusal === undefined) return tracked(request, connection)
+      broker.logger.warn(`request ${request.code} from ${connection.remoteAddr} refused: ${logText(refusal)}`)
+      return RemotingCommand.response(request, ResponseCode.SYSTEM_ERROR, ACL_EXCEPTION + refusal)
+    }
+    for (const code of codes) dispatcher.register(code, acl === undefined ? tracked : guarded)
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { NamespaceRpcHook } from '../../../src/client/namespace-rpc-hook.ts'
+import { optionFieldsHook } from '../../../src/client/ext-field-rpc-hook.ts'
 import { withoutNamespace, wrapNamespace } from '../../../src/client/namespace-util.ts'
 import { RemotingCommand } from '../../../src/protocol/remoting-command.ts'
 
@@ -26,7 +26,7 @@ describe('namespaces', () => {
 
   it('producer-64 the hook of the second kind adds two fields', () => {
     const request = RemotingCommand.request(310, { a: '1' })
-    new NamespaceRpcHook('ns').doBeforeRequest('b:1', request)
+    optionFieldsHook({ namespaceV2: 'ns' })?.doBeforeRequest('b:1', request)
     expect({ ...request.extFields }).toEqual({ a: '1', nsd: 'true', ns: 'ns' })
   })
 })
