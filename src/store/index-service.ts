@@ -2,27 +2,71 @@ import { javaHashCode } from '../protocol/java-hash.ts'
 import { MessageConst } from '../protocol/message-const.ts'
 import type { Properties } from '../protocol/properties.ts'
 
+/** Finds records by key; in memory, or in files (files/index-files.ts). */
+export interface KeyIndex {
+  /** Store timestamp and physical offset of the last record indexed. */
+  readonly lastUpdateTimestamp: number
+  readonly lastUpdatePhysicalOffset: number
+  /**
+   * Indexes a record by its unique key and by each of its keys.
+   * @param topicHash Java's hash of `topic#`
+   */
+  putMessage(topicHash: number, properties: Properties, physicalOffset: number, storeTimestamp: number): void
+  /**
+   * Physical offsets of records that may have the key, newest first: hashes collide, so the caller looks at the record.
+   * @param begin records stored before it may be left out, ms since 1970
+   * @param end records stored after it may be left out, ms since 1970
+   */
+  query(topic: string, key: string, begin?: number, end?: number): IterableIterator<number>
+  /** Forgets entries of records below `minPhysicalOffset`, as far as that is easy. */
+  correctMinOffset(minPhysicalOffset: number): void
+}
+
 const CHUNK_ENTRIES = 4096
 /** Doubles of an entry: key hash, physical offset, the entry before it in its slot (1-based, 0 none). */
 const STRIDE = 3
 const FIRST_SLOTS = 1024
 
+/** What both kinds of index share: which keys of a record are indexed. */
+export abstract class KeyIndexBase implements KeyIndex {
+  lastUpdateTimestamp = 0
+  lastUpdatePhysicalOffset = 0
+
+  putMessage(topicHash: number, properties: Properties, physicalOffset: number, storeTimestamp: number): void {
+    const uniqKey = properties.get(MessageConst.UNIQ_KEY)
+    if (uniqKey !== undefined && uniqKey !== '') this.put(keyHash(topicHash, uniqKey), physicalOffset, storeTimestamp)
+    const keys = properties.get(MessageConst.KEYS)
+    if (keys !== undefined && keys !== '') {
+      if (keys.includes(' ')) {
+        for (const key of new Set(keys.split(' '))) {
+          if (key !== '') this.put(keyHash(topicHash, key), physicalOffset, storeTimestamp)
+        }
+      } else this.put(keyHash(topicHash, keys), physicalOffset, storeTimestamp)
+    }
+    this.lastUpdateTimestamp = storeTimestamp
+    this.lastUpdatePhysicalOffset = physicalOffset
+  }
+
+  /** Adds an entry. @param hash Java's hash of `topic#key` */
+  protected abstract put(hash: number, physicalOffset: number, storeTimestamp: number): void
+  abstract query(topic: string, key: string, begin?: number, end?: number): IterableIterator<number>
+  abstract correctMinOffset(minPhysicalOffset: number): void
+}
+
 /**
  * Finds records by key: Java's `IndexService` as one growing hash table in memory. Entries lie in chunks in the order of the log, each
  * slot leads to its newest entry and that one to the entry before it; no object per message.
  */
-export class IndexService {
+export class IndexService extends KeyIndexBase {
   readonly #maxEntries: () => number
   readonly #chunks: Float64Array[] = []
   /** Number of the first entry held, a multiple of {@link CHUNK_ENTRIES}, and of the next one. */
   #first = 0
   #next = 0
   #slots = new Float64Array(FIRST_SLOTS)
-  /** Store timestamp and physical offset of the last record indexed. */
-  lastUpdateTimestamp = 0
-  lastUpdatePhysicalOffset = 0
 
   constructor(maxEntries: () => number) {
+    super()
     this.#maxEntries = maxEntries
   }
 
@@ -31,27 +75,7 @@ export class IndexService {
     return this.#next - this.#first
   }
 
-  /**
-   * Indexes a record by its unique key and by each of its keys.
-   * @param topicHash Java's hash of `topic#`
-   */
-  putMessage(topicHash: number, properties: Properties, physicalOffset: number, storeTimestamp: number): void {
-    const uniqKey = properties.get(MessageConst.UNIQ_KEY)
-    if (uniqKey !== undefined && uniqKey !== '') this.#put(keyHash(topicHash, uniqKey), physicalOffset)
-    const keys = properties.get(MessageConst.KEYS)
-    if (keys !== undefined && keys !== '') {
-      if (keys.includes(' ')) {
-        for (const key of new Set(keys.split(' '))) {
-          if (key !== '') this.#put(keyHash(topicHash, key), physicalOffset)
-        }
-      } else this.#put(keyHash(topicHash, keys), physicalOffset)
-    }
-    this.lastUpdateTimestamp = storeTimestamp
-    this.lastUpdatePhysicalOffset = physicalOffset
-  }
-
-  /** Physical offsets of records that may have the key, newest first: hashes collide, so the caller looks at the record. */
-  *query(topic: string, key: string): IterableIterator<number> {
+  override *query(topic: string, key: string): IterableIterator<number> {
     const hash = javaHashCode(`${topic}#${key}`)
     for (let entry = this.#slots[this.#slotOf(hash)]! - 1; entry >= this.#first; ) {
       const chunk = this.#chunkOf(entry)
@@ -61,12 +85,11 @@ export class IndexService {
     }
   }
 
-  /** Forgets chunks whose records all lie below `minPhysicalOffset`. */
-  correctMinOffset(minPhysicalOffset: number): void {
+  override correctMinOffset(minPhysicalOffset: number): void {
     while (this.size > CHUNK_ENTRIES && this.#chunks[0]![(CHUNK_ENTRIES - 1) * STRIDE + 1]! < minPhysicalOffset) this.#dropChunk()
   }
 
-  #put(hash: number, physicalOffset: number): void {
+  protected override put(hash: number, physicalOffset: number): void {
     if (this.#next % CHUNK_ENTRIES === 0) this.#grow()
     const entry = this.#next++
     const chunk = this.#chunkOf(entry)

@@ -33,8 +33,18 @@ export interface MessageStoreConfig {
   messageIndexEnable: boolean
   /** Most messages that a query by key answers with. @default 64 */
   maxMsgsNumBatch: number
-  /** Most entries that the key index holds; then the oldest are forgotten. @default 20000000 */
+  /** Most entries that the key index holds in memory; then the oldest are forgotten. Entries of an index file. @default 20000000 */
   maxIndexNum: number
+  /** Slots of an index file; a store has to be opened with the number it was written with. @default 5000000 */
+  maxHashSlotNum: number
+  /** Bytes of a consume queue file, rounded up to 20; a store has to be opened with the size it was written with. @default 6000000 */
+  mappedFileSizeConsumeQueue: number
+  /** How often new consume queue units go to the files, ms. @default 1000 */
+  flushIntervalConsumeQueue: number
+  /** A queue with so many pages of 4 KiB of new units is synced then. @default 2 */
+  flushConsumeQueueLeastPages: number
+  /** How often all queues and the index are synced, ms. @default 60000 */
+  flushConsumeQueueThoroughInterval: number
   /** Most consume queue bytes (20 a unit) that one read looks through. @default 16000 */
   maxFilterMessageSize: number
   /** Most bytes and messages that one read answers with. @default 262144, 32 */
@@ -66,6 +76,11 @@ export const DEFAULT_MESSAGE_STORE_CONFIG: Readonly<MessageStoreConfig> = Object
   messageIndexEnable: true,
   maxMsgsNumBatch: 64,
   maxIndexNum: 20_000_000,
+  maxHashSlotNum: 5_000_000,
+  mappedFileSizeConsumeQueue: 6_000_000,
+  flushIntervalConsumeQueue: 1000,
+  flushConsumeQueueLeastPages: 2,
+  flushConsumeQueueThoroughInterval: 60_000,
   maxFilterMessageSize: 16_000,
   maxTransferBytesOnMessageInMemory: 256 * 1024,
   maxTransferCountOnMessageInMemory: 32,

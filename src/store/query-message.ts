@@ -1,6 +1,6 @@
 import { MessageConst } from '../protocol/message-const.ts'
 import { decodeProperties } from '../protocol/properties.ts'
-import type { IndexService } from './index-service.ts'
+import type { KeyIndex } from './index-service.ts'
 import { readRecordHead, storeTimestampOf } from './record-format.ts'
 
 export interface QueryMessageResult {
@@ -15,7 +15,7 @@ export interface QueryMessageResult {
  * @param lookup the record at a physical offset
  */
 export function queryByKey(
-  index: IndexService,
+  index: KeyIndex,
   lookup: (physicalOffset: number) => Buffer | undefined,
   topic: string,
   key: string,
@@ -25,7 +25,7 @@ export function queryByKey(
 ): QueryMessageResult {
   const messages: Buffer[] = []
   let last = -1
-  for (const offset of limit > 0 ? index.query(topic, key) : []) {
+  for (const offset of limit > 0 ? index.query(topic, key, begin, end) : []) {
     // A record is found once, also when key and unique key are one.
     if (offset === last) continue
     last = offset

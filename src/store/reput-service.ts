@@ -7,7 +7,7 @@ import { SysFlag, transactionValue } from '../protocol/sys-flag.ts'
 import { SCHEDULE_TOPIC } from '../protocol/topics.ts'
 import type { ConsumeQueueStore, TopicQueues } from './consume-queue-store.ts'
 import { deliverTimestamp, parseDelayLevels } from './delay-levels.ts'
-import type { IndexService } from './index-service.ts'
+import type { KeyIndex } from './index-service.ts'
 import { DEFAULT_DELAY_LEVELS, type MessageStoreConfig } from './message-store-config.ts'
 import { END_OF_FILE_BYTES, isRecordMagic, readRecordHead } from './record-format.ts'
 import type { CommitLogStorage, DispatchRequest, MessageExtBrokerInner } from './types.ts'
@@ -21,7 +21,7 @@ export function entersQueue(sysFlag: number): boolean {
 export interface ReputServiceDeps {
   storage: CommitLogStorage
   queues: ConsumeQueueStore
-  index: IndexService
+  index: KeyIndex
   config: MessageStoreConfig
   logger: Logger
   /** Records that end at or before it may become visible. */
