@@ -11,6 +11,7 @@ import { Perm } from '../protocol/perm.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
 import { hasShortNames } from '../protocol/send-message-header.ts'
 import { DefaultMessageStore } from '../store/default-message-store.ts'
+import type { StoreFilesOptions } from '../store/files/store-files.ts'
 import type { MessageStoreConfig } from '../store/message-store-config.ts'
 import type { Network, TlsClientOptions, TlsServerOptions } from '../transport/network.ts'
 import { RemotingClient } from '../transport/remoting-client.ts'
@@ -38,6 +39,8 @@ import { MAX_QUEUE_NUMS, TopicConfigManager } from './topic/topic-config-manager
 export interface BrokerControllerOptions {
   config?: Partial<BrokerConfig> | undefined
   storeConfig?: Partial<MessageStoreConfig> | undefined
+  /** Keeps the store in the files of a folder. @default in memory */
+  storeFiles?: StoreFilesOptions | undefined
   /** Address to bind. @default '127.0.0.1' */
   host?: string | undefined
   /** 0 takes any free one. @default 0 */
@@ -107,6 +110,7 @@ export class BrokerController implements BrokerServices {
       clock,
       logger,
       brokerName: config.brokerName,
+      files: options.storeFiles,
       ...(faults === undefined ? {} : { faults })
     })
     this.topicConfigManager = new TopicConfigManager({

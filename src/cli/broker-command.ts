@@ -3,16 +3,18 @@ import type { Logger } from '../internal/logger.ts'
 import { LoopbackBroker } from '../loopback/loopback-broker.ts'
 import type { LoopbackTopicOptions } from '../loopback/loopback-options.ts'
 import { DEFAULT_NAMESRV_CONFIG } from '../nameserver/namesrv-config.ts'
-import { fileContents, oneOf, parseOptions, UsageError, wholeNumber } from './arguments.ts'
+import { fileContents, oneOf, parseOptions, required, UsageError, wholeNumber } from './arguments.ts'
 
 const HELP = `rocketmq-producer broker [options]
   --host ADDRESS                 address to bind (127.0.0.1)
   --namesrv-port PORT            name server's port, 0 for any free one (9876)
   --port PORT                    broker's port, 0 for any free one (10911)
-  --store memory                 where messages are kept (memory)
+  --store memory|file            where messages are kept (memory)
+  --data-dir DIR                 folder of --store file; made when it is not there
   --flush async|sync             ASYNC_FLUSH or SYNC_FLUSH (async)
   --commitlog-file-size BYTES    size of a commit log segment
   --consumequeue-file-size BYTES size of a consume queue file; without effect in memory
+  --repair stop|truncate         about damage in the log: refuse to start, or end the log there (stop)
   --topic NAME[:QUEUES]          a topic to create; may be given again
   --config FILE                  RocketMQ's own settings, NAME=VALUE a line
   --set NAME=VALUE               one of them; may be given again
@@ -35,6 +37,7 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
     store: { type: 'string' },
     'data-dir': { type: 'string' },
     flush: { type: 'string' },
+    repair: { type: 'string' },
     'commitlog-file-size': { type: 'string' },
     'consumequeue-file-size': { type: 'string' },
     topic: { type: 'string', multiple: true },
@@ -47,9 +50,10 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
     return 0
   }
   const store = oneOf('store', values['store'], ['memory', 'file'], 'memory')
-  if (store === 'file' || values['data-dir'] !== undefined) {
-    throw new UsageError('--store file and --data-dir are not served by this version: messages are kept in memory')
+  if (store === 'memory' && values['data-dir'] !== undefined) {
+    throw new UsageError('--data-dir needs --store file: without it messages are kept in memory')
   }
+  const dataDir = store === 'file' ? required('data-dir', values['data-dir']) : undefined
   const host = typeof values['host'] === 'string' ? values['host'] : '127.0.0.1'
   const entries = settings(values['config'], (values['set'] as string[] | undefined) ?? [])
   const segment = values['commitlog-file-size']
@@ -66,6 +70,9 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
     port: wholeNumber('port', values['port'], 10911, 0, 65535),
     topics: topics((values['topic'] as string[] | undefined) ?? []),
     logger: stderrLogger,
+    ...(dataDir === undefined
+      ? {}
+      : { dataDir, repair: oneOf('repair', values['repair'], ['stop', 'truncate'] as const, 'stop') }),
     ...parseBrokerProperties(entries, { namesrv: DEFAULT_NAMESRV_CONFIG })
   })
   const ready = {

@@ -1,6 +1,8 @@
+import path from 'node:path'
 import { BrokerController } from '../broker/broker-controller.ts'
 import { MQClientException } from '../internal/errors.ts'
 import { NameServer } from '../nameserver/name-server.ts'
+import type { StoreFilesOptions } from '../store/files/store-files.ts'
 import type { TlsClientOptions, TlsServerOptions } from '../transport/network.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
 import type { LoopbackBrokerOptions, LoopbackClientOptions } from './loopback-options.ts'
@@ -68,6 +70,7 @@ export class LoopbackBroker {
           storeConfig: options.storeConfig,
           acl: options.acl,
           namesrvTls: tls && ownTls(tls),
+          storeFiles: storeFiles(options, count === 1 ? '' : brokerName),
           topics: options.topics
         })
         brokers.push(broker)
@@ -193,4 +196,8 @@ export class LoopbackBroker {
 /** The broker's connection to its own name server, which it has just started itself: there is nobody to be verified. */
 function ownTls({ cert, key, passphrase }: TlsServerOptions): TlsClientOptions {
   return { cert, key, rejectUnauthorized: false, ...(passphrase === undefined ? {} : { passphrase }) }
+}
+
+function storeFiles({ dataDir, repair }: LoopbackBrokerOptions, folder: string): StoreFilesOptions | undefined {
+  return dataDir === undefined ? undefined : { root: path.join(dataDir, folder), repair }
 }

@@ -41,6 +41,16 @@ export interface LoopbackBrokerOptions {
   brokerConfig?: Partial<BrokerConfig>
   /** RocketMQ's store settings, by RocketMQ's names, and `maxBytes` and `whenFull` of the memory storage. */
   storeConfig?: Partial<MessageStoreConfig>
+  /**
+   * Folder that the broker keeps its messages in, RocketMQ's `storePathRootDir`; made when it is not there. Several brokers have a folder
+   * each in it, by name. @default messages are kept in memory
+   */
+  dataDir?: string
+  /**
+   * What to do about a damaged record that had been durable: `stop` refuses to start, `truncate` ends the log there, as RocketMQ does, and
+   * keeps what is behind it in the folder `cut`. @default 'stop'
+   */
+  repair?: 'stop' | 'truncate'
   /** RocketMQ's name server settings, by RocketMQ's names. */
   namesrvConfig?: Partial<NamesrvConfig>
 }

@@ -74,6 +74,11 @@ export class CommitLog {
     return this.#beginTimeInLock === undefined ? 0 : this.#deps.clock.monotonic() - this.#beginTimeInLock
   }
 
+  /** A record of an earlier run: store timestamps go on from its. */
+  recovered(storeTimestamp: number): void {
+    if (storeTimestamp > this.#storeTimestamp) this.#storeTimestamp = storeTimestamp
+  }
+
   asyncPutMessage(message: MessageExtBrokerInner): MaybePromise<PutMessageResult> {
     const { faults } = this.#deps
     if (!faults.empty) {

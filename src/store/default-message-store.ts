@@ -6,6 +6,7 @@ import { MAGIC_AT, PHYSICAL_OFFSET_AT } from '../protocol/message-codec.ts'
 import { CommitLog } from './commit-log.ts'
 import { ConsumeQueueStore } from './consume-queue-store.ts'
 import { DiskFlushAndHA } from './disk-flush-and-ha.ts'
+import { StoreFiles, type StoreFilesOptions } from './files/store-files.ts'
 import { FlushService } from './flush-service.ts'
 import { MAX_PULL_MSG_SIZE, readQueue } from './get-message.ts'
 import { IndexService } from './index-service.ts'
@@ -26,7 +27,8 @@ import type {
   PutMessageResult,
   ReplicaService,
   TagsFilter,
-  TimeBoundary
+  TimeBoundary,
+  WriteFailure
 } from './types.ts'
 
 export interface MessageStoreDeps {
@@ -35,7 +37,9 @@ export interface MessageStoreDeps {
   faults?: FaultTable
   /** Who replicates; without one a SYNC_MASTER answers SLAVE_NOT_AVAILABLE. */
   replicaService?: ReplicaService
-  /** @default a new MemoryStorage with the limits of the configuration */
+  /** Keeps the store in files. @default in memory */
+  files?: StoreFilesOptions | undefined
+  /** @default a new MemoryStorage with the limits of the configuration, or the files' own */
   storage?: CommitLogStorage
   /** What faults know this store by. */
   brokerName?: string
@@ -56,6 +60,7 @@ export class DefaultMessageStore {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #storage: CommitLogStorage
+  readonly #files: StoreFiles | undefined
   readonly #queues = new ConsumeQueueStore()
   readonly #index: IndexService
   readonly #flush: FlushService
@@ -71,8 +76,13 @@ export class DefaultMessageStore {
     this.#clock = deps.clock
     this.#logger = deps.logger
     this.stats = new StoreStatsService(deps.clock)
+    this.#files =
+      deps.files === undefined
+        ? undefined
+        : new StoreFiles(deps.files, { config: this.config, clock: deps.clock, logger: deps.logger })
     this.#storage =
       deps.storage ??
+      this.#files?.storage ??
       new MemoryStorage(() => ({
         maxBytes: this.config.maxBytes,
         whenFull: this.config.whenFull,
@@ -81,12 +91,14 @@ export class DefaultMessageStore {
     // No more than one entry for each 64 bytes of log: keys must not take more memory than the messages.
     this.#index = new IndexService(() => Math.min(this.config.maxIndexNum, Math.ceil(this.config.maxBytes / 64)))
     this.#storage.onDropped = () => this.#correctMinOffset()
+    this.#storage.onWritten = () => this.#flush.written()
+    this.#storage.onWriteFailed = (failure) => this.#writeFailed(failure)
     this.#flush = new FlushService({
       storage: this.#storage,
       config: this.config,
       clock: deps.clock,
       logger: deps.logger,
-      onFlushed: () => this.#reput.run(),
+      onProgress: () => this.#progress(),
       onFailed: (error) => {
         this.#readOnly = `the store is read-only since a flush failed: ${logText(error)}`
       }
@@ -121,7 +133,13 @@ export class DefaultMessageStore {
     })
   }
 
+  /** @throws MQClientException when the store's files cannot be opened; see `StoreFiles.open`. */
   async start(): Promise<void> {
+    await this.#files?.open({
+      from: async (_position, minOffset) => minOffset,
+      onRecord: (bytes, physicalOffset) => this.#recovered(bytes, physicalOffset),
+      onEnd: (end) => this.#reput.startAt(end)
+    })
     this.#reput.run()
     this.#shutdown = false
   }
@@ -133,7 +151,14 @@ export class DefaultMessageStore {
     this.#commitLog.shutdown()
     this.#durability.shutdown()
     await this.#flush.shutdown()
-    await this.#storage.close()
+    this.#reput.run()
+    if (this.#files === undefined) await this.#storage.close()
+    else {
+      const orderly = this.#readOnly === undefined && this.dispatchBehindBytes() === 0 && this.remainHowManyDataToFlush() === 0
+      if (!orderly) this.#logger.warn(`${this.#files.root} was not closed orderly: the next start looks through its log`)
+      await this.#files.close(orderly, this.#reput.reputFromOffset)
+    }
+    this.#flush.close()
   }
 
   get isShutdown(): boolean {
@@ -173,12 +198,11 @@ export class DefaultMessageStore {
       result = this.#failed(error)
     }
     if (isPromise(result)) {
-      return result
-        .catch((error: unknown) => this.#failed(error))
-        .then((answer) => {
-          this.stats.putDone(this.#clock.monotonic() - begin, answer.appendResult !== undefined)
-          return answer
-        })
+      const done = (answer: PutMessageResult): PutMessageResult => {
+        this.stats.putDone(this.#clock.monotonic() - begin, answer.appendResult !== undefined)
+        return answer
+      }
+      return result.then(done, (error: unknown) => done(this.#failed(error)))
     }
     this.stats.putDone(0, result.appendResult !== undefined)
     return result
@@ -347,6 +371,25 @@ export class DefaultMessageStore {
     return undefined
   }
 
+  /** More was written or made durable. */
+  #progress(): void {
+    this.#reput.run()
+    this.#files?.notePosition(this.#reput.reputFromOffset)
+  }
+
+  /** Nothing that was taken back was acknowledged or shown: offsets are given again. */
+  #writeFailed(failure: WriteFailure): void {
+    const { messages, bytes } = this.#reput.rollBack(failure.end)
+    this.stats.appended(-messages, -bytes)
+    if (failure.fatal) this.#readOnly = failure.refusal.remark
+    this.#flush.writeFailed(failure)
+  }
+
+  #recovered(bytes: Buffer, physicalOffset: number): void {
+    this.#reput.recovered(bytes, physicalOffset)
+    this.#commitLog.recovered(storeTimestampOf(bytes))
+  }
+
   /** Whatever goes wrong inside, the sender gets an answer. */
   #failed(error: unknown): PutMessageResult {
     this.#logger.error(`a put failed: ${logText(error)}`)
@@ -362,6 +405,6 @@ export class DefaultMessageStore {
     const { minOffset } = this.#storage
     this.#queues.correctMinOffset(minOffset)
     this.#index.correctMinOffset(minOffset)
-    this.#logger.info(`the memory store is full: the oldest messages were dropped, it begins at offset ${minOffset} now`)
+    this.#logger.info(`the oldest messages were dropped, the store begins at offset ${minOffset} now`)
   }
 }

@@ -1,4 +1,4 @@
-import { type Deferred, deferred, type MaybePromise } from '../internal/async.ts'
+import { type Deferred, deferred, isPromise, type MaybePromise } from '../internal/async.ts'
 import type { StruckFault } from '../internal/fault-table.ts'
 import { type Logger, logText } from '../internal/logger.ts'
 import { MessageConst } from '../protocol/message-const.ts'
@@ -33,10 +33,10 @@ export class DiskFlushAndHA {
     this.#deps = deps
   }
 
-  /** Records below may be shown to consumers: under SYNC_FLUSH the durable ones. */
+  /** Records below may be shown to consumers: under SYNC_FLUSH the durable ones, else the written ones. */
   get confirmOffset(): number {
     const { storage, config } = this.#deps
-    if (config.flushDiskType !== 'SYNC_FLUSH') return storage.maxOffset
+    if (config.flushDiskType !== 'SYNC_FLUSH') return storage.writtenWhere
     let confirmed = storage.flushedWhere
     for (const offset of this.#unflushed) confirmed = Math.min(confirmed, offset)
     return confirmed
@@ -44,13 +44,12 @@ export class DiskFlushAndHA {
 
   /** The put's answer: at once when neither has to be waited for. */
   handle(message: MessageExtBrokerInner, appendResult: AppendMessageResult): MaybePromise<PutMessageResult> {
+    const { faults, config } = this.#deps
     const flush = this.submitFlushRequest(message, appendResult)
+    if (faults.empty && config.brokerRole !== 'SYNC_MASTER') return flush
     const replica = this.submitReplicaRequest(message, appendResult)
-    if (typeof flush === 'string' && typeof replica === 'string') return { status: combined(flush, replica), appendResult }
-    return Promise.all([flush, replica]).then(([flushed, replicated]) => ({
-      status: combined(flushed, replicated),
-      appendResult
-    }))
+    if (!isPromise(flush) && typeof replica === 'string') return combined(flush, replica)
+    return Promise.all([flush, replica]).then(([flushed, replicated]) => combined(flushed, replicated))
   }
 
   /** What a fault holds gets the status that it would get at its timeout. */
@@ -59,7 +58,7 @@ export class DiskFlushAndHA {
   }
 
   /** Settles when the record is as durable as `flushDiskType` and the message's WAIT ask. */
-  submitFlushRequest(message: MessageExtBrokerInner, appended: AppendMessageResult): MaybePromise<PutMessageStatus> {
+  submitFlushRequest(message: MessageExtBrokerInner, appended: AppendMessageResult): MaybePromise<PutMessageResult> {
     const { faults } = this.#deps
     if (!faults.empty && isWaitStoreMsgOK(message)) {
       const struck = faults.strike('flush', message)
@@ -78,42 +77,48 @@ export class DiskFlushAndHA {
     return this.#replicate(message, appended)
   }
 
-  #flush(message: MessageExtBrokerInner, appended: AppendMessageResult): MaybePromise<PutMessageStatus> {
+  #flush(message: MessageExtBrokerInner, appended: AppendMessageResult): MaybePromise<PutMessageResult> {
     const { config, flush } = this.#deps
     const nextOffset = appended.wroteOffset + appended.wroteBytes
     if (config.flushDiskType === 'SYNC_FLUSH') {
-      if (isWaitStoreMsgOK(message)) return flush.groupCommit(nextOffset)
+      if (isWaitStoreMsgOK(message)) return flush.groupCommit(nextOffset, appended)
       flush.wake(nextOffset)
     } else flush.wakeLater()
-    return 'PUT_OK'
+    return flush.handOver(nextOffset, appended)
   }
 
   #replicate(message: MessageExtBrokerInner, appended: AppendMessageResult): MaybePromise<PutMessageStatus> {
-    const { config, replica, logger } = this.#deps
+    const { config, replica, logger, flush } = this.#deps
     if (config.brokerRole !== 'SYNC_MASTER' || !isWaitStoreMsgOK(message)) return 'PUT_OK'
     if (replica === undefined) return 'SLAVE_NOT_AVAILABLE'
     const failed = (error: unknown): PutMessageStatus => {
       logger.error(`replication failed: ${logText(error)}`)
       return 'FLUSH_SLAVE_TIMEOUT'
     }
-    try {
-      const status = replica.submitReplicaRequest(appended.wroteOffset + appended.wroteBytes, true)
-      return typeof status === 'string' ? status : status.catch(failed)
-    } catch (error) {
-      return failed(error)
+    const submit = (): MaybePromise<PutMessageStatus> => {
+      try {
+        const status = replica.submitReplicaRequest(appended.wroteOffset + appended.wroteBytes, true)
+        return typeof status === 'string' ? status : status.catch(failed)
+      } catch (error) {
+        return failed(error)
+      }
     }
+    // No slave may have what can still be taken back.
+    const written = flush.handOver(appended.wroteOffset + appended.wroteBytes, appended)
+    if (!isPromise(written)) return submit()
+    return written.then(({ status }) => (status === 'PUT_OK' ? submit() : 'FLUSH_SLAVE_TIMEOUT'))
   }
 
   async #flushUnderFault(
     struck: StruckFault,
     message: MessageExtBrokerInner,
     appended: AppendMessageResult
-  ): Promise<PutMessageStatus> {
+  ): Promise<PutMessageResult> {
     const { faults, config, flush, reput, logger } = this.#deps
     const { action } = struck
     if (action.kind === 'fail') {
       if (action.status === undefined) flush.fail(new Error(action.message ?? 'the flush failed (fault)'))
-      return faultStatus(struck, 'UNKNOWN_ERROR')
+      return { status: faultStatus(struck, 'UNKNOWN_ERROR'), appendResult: appended }
     }
     const { wroteOffset } = appended
     this.#unflushed.add(wroteOffset)
@@ -125,7 +130,9 @@ export class DiskFlushAndHA {
         reput.run()
       })
       .catch((error: unknown) => logger.error(`dispatch after a fault: ${logText(error)}`))
-    if (!(await faults.overWithin(struck, config.syncFlushTimeout, this.#closing.promise))) return 'FLUSH_DISK_TIMEOUT'
+    if (!(await faults.overWithin(struck, config.syncFlushTimeout, this.#closing.promise))) {
+      return { status: 'FLUSH_DISK_TIMEOUT', appendResult: appended }
+    }
     return this.#flush(message, appended)
   }
 
@@ -147,8 +154,8 @@ export function isWaitStoreMsgOK(message: MessageExtBrokerInner): boolean {
   return wait === undefined || wait === 'true' || wait.toLowerCase() === 'true'
 }
 
-/** The replica's outcome goes before a late flush, but nothing hides that a flush failed. */
-function combined(flush: PutMessageStatus, replica: PutMessageStatus): PutMessageStatus {
-  if (flush !== 'PUT_OK' && flush !== 'FLUSH_DISK_TIMEOUT') return flush
-  return replica === 'PUT_OK' ? flush : replica
+/** The replica's outcome goes before a late flush, but nothing hides that a flush failed or that nothing was stored. */
+function combined(flush: PutMessageResult, replica: PutMessageStatus): PutMessageResult {
+  if (flush.status !== 'PUT_OK' && flush.status !== 'FLUSH_DISK_TIMEOUT') return flush
+  return replica === 'PUT_OK' ? flush : { ...flush, status: replica }
 }

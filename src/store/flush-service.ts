@@ -1,15 +1,17 @@
+import type { MaybePromise } from '../internal/async.ts'
 import type { Clock, Timer } from '../internal/clock.ts'
 import type { Logger } from '../internal/logger.ts'
 import { logText } from '../internal/logger.ts'
 import type { MessageStoreConfig } from './message-store-config.ts'
-import type { CommitLogStorage, PutMessageStatus } from './types.ts'
+import type { AppendResult, CommitLogStorage, PutMessageResult, PutMessageStatus, WriteFailure } from './types.ts'
 
 /** A put that waits for its bytes; Java's `GroupCommitRequest`. */
 interface GroupCommitRequest {
   nextOffset: number
   /** Monotonic clock, ms. */
   deadline: number
-  resolve: (status: PutMessageStatus) => void
+  appendResult: AppendResult
+  resolve: (result: PutMessageResult) => void
 }
 
 export interface FlushServiceDeps {
@@ -17,8 +19,8 @@ export interface FlushServiceDeps {
   config: MessageStoreConfig
   clock: Clock
   logger: Logger
-  /** `flushedWhere` has moved. */
-  onFlushed: () => void
+  /** `writtenWhere` or `flushedWhere` has moved. */
+  onProgress: () => void
   /** A flush failed: nothing that was not durable before it will ever be reported as durable. */
   onFailed: (error: unknown) => void
 }
@@ -32,6 +34,8 @@ export class FlushService {
   readonly #deps: FlushServiceDeps
   /** In the order of their offsets, and as `syncFlushTimeout` is one for all, of their deadlines. */
   #waiting: GroupCommitRequest[] = []
+  /** The same for those that wait until their bytes are written. */
+  #unwritten: GroupCommitRequest[] = []
   #flushing = false
   #wanted = 0
   #failure: unknown
@@ -59,16 +63,33 @@ export class FlushService {
    * Waits until everything below `nextOffset` is durable: PUT_OK, FLUSH_DISK_TIMEOUT after `syncFlushTimeout`, or UNKNOWN_ERROR when
    * the flush failed. The first outcome stands.
    */
-  groupCommit(nextOffset: number): PutMessageStatus | Promise<PutMessageStatus> {
+  groupCommit(nextOffset: number, appendResult: AppendResult): MaybePromise<PutMessageResult> {
     this.wake(nextOffset)
-    if (this.#deps.storage.flushedWhere >= nextOffset) return 'PUT_OK'
-    if (this.#failure !== undefined) return 'UNKNOWN_ERROR'
-    if (this.#closed) return 'FLUSH_DISK_TIMEOUT'
-    const deadline = this.#deps.clock.monotonic() + this.#deps.config.syncFlushTimeout
-    return new Promise((resolve) => {
-      this.#waiting.push({ nextOffset, deadline, resolve })
-      this.#watch()
-    })
+    if (this.#deps.storage.flushedWhere >= nextOffset) return { status: 'PUT_OK', appendResult }
+    if (this.#failure !== undefined) return { status: 'UNKNOWN_ERROR', appendResult }
+    return this.#wait(this.#waiting, nextOffset, appendResult)
+  }
+
+  /** Waits until everything below `nextOffset` is written, so that it survives this process. The same outcomes. */
+  handOver(nextOffset: number, appendResult: AppendResult): MaybePromise<PutMessageResult> {
+    if (this.#deps.storage.writtenWhere >= nextOffset) return { status: 'PUT_OK', appendResult }
+    return this.#wait(this.#unwritten, nextOffset, appendResult)
+  }
+
+  /** The storage's `writtenWhere` has moved. */
+  written(): void {
+    this.#deps.onProgress()
+    settleBelow(this.#unwritten, this.#deps.storage.writtenWhere)
+  }
+
+  /** The storage has taken back what it could not write: everybody who waits for it is refused. */
+  writeFailed({ end, refusal }: WriteFailure): void {
+    this.#wanted = Math.min(this.#wanted, end)
+    for (const waiting of [this.#waiting, this.#unwritten]) {
+      const first = waiting.findIndex((request) => request.nextOffset > end)
+      if (first < 0) continue
+      for (const request of waiting.splice(first)) request.resolve({ ...refusal })
+    }
   }
 
   /** Flushes up to `nextOffset` without anybody waiting. */
@@ -104,7 +125,14 @@ export class FlushService {
     this.#closed = true
     this.#watcher?.cancel()
     this.#watcher = undefined
-    this.#settleAll('FLUSH_DISK_TIMEOUT')
+    this.#settleAll(this.#waiting, 'FLUSH_DISK_TIMEOUT')
+  }
+
+  /** The storage is closed: nothing will be written any more. */
+  close(): void {
+    this.#watcher?.cancel()
+    this.#watcher = undefined
+    this.#settleAll(this.#unwritten, 'FLUSH_DISK_TIMEOUT')
   }
 
   #pump(): void {
@@ -143,11 +171,8 @@ export class FlushService {
 
   #flushed(): void {
     const { flushedWhere } = this.#deps.storage
-    let done = 0
-    while (done < this.#waiting.length && this.#waiting[done]!.nextOffset <= flushedWhere)
-      this.#waiting[done++]!.resolve('PUT_OK')
-    if (done > 0) this.#waiting.splice(0, done)
-    this.#deps.onFlushed()
+    settleBelow(this.#waiting, flushedWhere)
+    this.#deps.onProgress()
   }
 
   /** A failed flush, the storage's or one that a fault asks for. */
@@ -159,32 +184,53 @@ export class FlushService {
     this.#failure = error ?? new Error('the flush failed')
     this.#deps.logger.error(`flush failed, the store is read-only from now on: ${logText(error)}`)
     this.#deps.onFailed(this.#failure)
-    this.#settleAll('UNKNOWN_ERROR')
+    this.#settleAll(this.#waiting, 'UNKNOWN_ERROR')
   }
 
-  #settleAll(status: PutMessageStatus): void {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const request of waiting) request.resolve(status)
+  #wait(queue: GroupCommitRequest[], nextOffset: number, appendResult: AppendResult): MaybePromise<PutMessageResult> {
+    if (this.#closed) return { status: 'FLUSH_DISK_TIMEOUT', appendResult }
+    const deadline = this.#deps.clock.monotonic() + this.#deps.config.syncFlushTimeout
+    return new Promise((resolve) => {
+      queue.push({ nextOffset, deadline, appendResult, resolve })
+      if (this.#watcher === undefined) this.#watch()
+    })
+  }
+
+  #settleAll(waiting: GroupCommitRequest[], status: PutMessageStatus): void {
+    for (const { resolve, appendResult } of waiting.splice(0)) resolve({ status, appendResult })
   }
 
   /** One timer for all: it stands at the first deadline. */
   #watch(): void {
-    const first = this.#waiting[0]
-    if (this.#watcher !== undefined || first === undefined) return
+    const first = Math.min(this.#waiting[0]?.deadline ?? Infinity, this.#unwritten[0]?.deadline ?? Infinity)
+    if (this.#watcher !== undefined || first === Infinity) return
     const { clock } = this.#deps
     this.#watcher = clock.setTimeout(
       () => {
         this.#watcher = undefined
         const now = clock.monotonic()
-        let due = 0
-        while (due < this.#waiting.length && this.#waiting[due]!.deadline <= now)
-          this.#waiting[due++]!.resolve('FLUSH_DISK_TIMEOUT')
-        if (due > 0) this.#waiting.splice(0, due)
+        settleDue(this.#waiting, now)
+        settleDue(this.#unwritten, now)
         this.#watch()
       },
-      Math.max(first.deadline - clock.monotonic(), 0),
+      Math.max(first - clock.monotonic(), 0),
       { ref: false }
     )
   }
+}
+
+function settleBelow(waiting: GroupCommitRequest[], offset: number): void {
+  let done = 0
+  for (const { nextOffset, resolve, appendResult } of waiting) {
+    if (nextOffset > offset) break
+    done++
+    resolve({ status: 'PUT_OK', appendResult })
+  }
+  if (done > 0) waiting.splice(0, done)
+}
+
+function settleDue(waiting: GroupCommitRequest[], now: number): void {
+  let due = 0
+  while (due < waiting.length && waiting[due]!.deadline <= now) due++
+  for (const { resolve, appendResult } of waiting.splice(0, due)) resolve({ status: 'FLUSH_DISK_TIMEOUT', appendResult })
 }

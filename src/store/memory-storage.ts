@@ -1,5 +1,5 @@
 import { END_OF_FILE_BYTES, writeBlank } from './record-format.ts'
-import type { CommitLogStorage, PutRefusal } from './types.ts'
+import type { CommitLogStorage, PutRefusal, WriteFailure } from './types.ts'
 
 /** An idle broker costs no more than this; each further segment is twice as large as the one before. */
 const FIRST_SEGMENT = 64 * 1024
@@ -46,6 +46,8 @@ export class MemoryStorage implements CommitLogStorage {
   tail: Buffer = Buffer.alloc(0)
   tailPosition = 0
   onDropped: (() => void) | undefined
+  onWritten: (() => void) | undefined
+  onWriteFailed: ((failure: WriteFailure) => void) | undefined
 
   /** @param options read at each use, so that limits can be changed while it runs */
   constructor(options: () => MemoryStorageOptions) {
@@ -57,6 +59,10 @@ export class MemoryStorage implements CommitLogStorage {
   }
 
   get maxOffset(): number {
+    return this.#maxOffset
+  }
+
+  get writtenWhere(): number {
     return this.#maxOffset
   }
 
@@ -89,12 +95,16 @@ export class MemoryStorage implements CommitLogStorage {
   flush(): void {}
 
   read(physicalOffset: number, size: number): Buffer | undefined {
+    const view = this.peek(physicalOffset, size)
+    if (view !== undefined && size >= SMALLEST_RECORD) this.#recent!.lent = true
+    return view
+  }
+
+  peek(physicalOffset: number, size: number): Buffer | undefined {
     const segment = this.#segmentAt(physicalOffset)
     if (segment === undefined) return undefined
     const from = physicalOffset - segment.start
-    if (size < 0 || from + size > segment.wrote) return undefined
-    if (size >= SMALLEST_RECORD) segment.lent = true
-    return segment.buffer.subarray(from, from + size)
+    return size >= 0 && from + size <= segment.wrote ? segment.buffer.subarray(from, from + size) : undefined
   }
 
   readChunk(physicalOffset: number, limit: number): Buffer | undefined {

@@ -9,13 +9,29 @@ import type { ConsumeQueueStore, TopicQueues } from './consume-queue-store.ts'
 import { deliverTimestamp, parseDelayLevels } from './delay-levels.ts'
 import type { KeyIndex } from './index-service.ts'
 import { DEFAULT_DELAY_LEVELS, type MessageStoreConfig } from './message-store-config.ts'
-import { END_OF_FILE_BYTES, isRecordMagic, readRecordHead } from './record-format.ts'
+import { isRecordMagic, readRecordHead } from './record-format.ts'
 import type { CommitLogStorage, DispatchRequest, MessageExtBrokerInner } from './types.ts'
 
 /** Whether a record of this transaction type is in its queue: prepared and rollback records are not. */
 export function entersQueue(sysFlag: number): boolean {
   const type = transactionValue(sysFlag)
   return type === SysFlag.TRANSACTION_NOT_TYPE || type === SysFlag.TRANSACTION_COMMIT_TYPE
+}
+
+/** So many dispatched entries are kept before those behind them move up. */
+const COMPACT_AT = 1024
+
+/** A record that was appended and may not be seen yet. */
+interface PendingDispatch {
+  topic: TopicQueues
+  queueId: number
+  physicalOffset: number
+  size: number
+  queueOffset: number
+  storeTimestamp: number
+  sysFlag: number
+  preparedTransactionOffset: number
+  properties: Properties
 }
 
 export interface ReputServiceDeps {
@@ -39,6 +55,9 @@ export class ReputService {
   #reputFromOffset: number
   /** Set while records are dispatched: what a listener puts waits until all listeners have heard of the record before. */
   #running = false
+  /** What was appended and waits until it may be seen, from `#next` on in the order of the log, so that it is not read back. */
+  #pending: PendingDispatch[] = []
+  #next = 0
   #delayLevels: { text: string; millis: readonly number[] } | undefined
 
   constructor(deps: ReputServiceDeps) {
@@ -69,13 +88,23 @@ export class ReputService {
   ): void {
     const { storage, confirmOffset } = this.#deps
     const end = physicalOffset + size
-    if (this.#reputFromOffset < physicalOffset && !this.#running) this.#passBlank(physicalOffset)
+    const { queueId, sysFlag, preparedTransactionOffset } = message
     if (this.#reputFromOffset !== physicalOffset || this.#running || confirmOffset() < end) {
+      this.#pending.push({
+        topic,
+        queueId,
+        physicalOffset,
+        size,
+        queueOffset,
+        storeTimestamp,
+        sysFlag,
+        preparedTransactionOffset,
+        properties
+      })
       this.run()
       return
     }
     this.#reputFromOffset = end
-    const { queueId, sysFlag, preparedTransactionOffset } = message
     this.#running = true
     try {
       this.#dispatch(
@@ -96,24 +125,77 @@ export class ReputService {
     if (storage.maxOffset > end) this.run()
   }
 
-  /** The blank at the end of a segment, where it is all that lies before `physicalOffset`, is no reason to read the record back. */
-  #passBlank(physicalOffset: number): void {
-    const from = this.#reputFromOffset
-    const head = this.#deps.storage.read(from, END_OF_FILE_BYTES)
-    if (head?.readInt32BE(MAGIC_AT) === BLANK_MAGIC && from + head.readInt32BE(0) === physicalOffset) {
-      this.#reputFromOffset = physicalOffset
-    }
-  }
-
   /** Dispatches everything that may become visible. */
   run(): void {
     if (this.#running) return
     this.#running = true
     try {
-      while (this.#step()) {}
+      while (this.#pendingStep() || this.#step()) {}
     } finally {
       this.#running = false
     }
+  }
+
+  /** Begins at `offset`: everything before it has been dispatched. */
+  startAt(offset: number): void {
+    this.#reputFromOffset = offset
+  }
+
+  /** Dispatches a record that recovery has found; nobody is told of it. */
+  recovered(bytes: Buffer, physicalOffset: number): void {
+    const record = readRecordHead(bytes)
+    this.#index(
+      this.#deps.queues.topic(record.topic),
+      record.queueId,
+      physicalOffset,
+      bytes.length,
+      record.queueOffset,
+      record.storeTimestamp,
+      record.sysFlag,
+      decodeProperties(record.properties)
+    )
+  }
+
+  /** Records from `end` on are not part of the log any more: gives their queue offsets back. Returns how many there were, and their bytes. */
+  rollBack(end: number): { messages: number; bytes: number } {
+    const first = this.#pending.findIndex((record, i) => i >= this.#next && record.physicalOffset >= end)
+    let bytes = 0
+    const gone = first < 0 ? [] : this.#pending.splice(first)
+    for (const { topic, queueId, queueOffset, sysFlag, size } of gone) {
+      topic.putTimes--
+      topic.putBytes -= size
+      bytes += size
+      const queue = topic.queue(queueId)
+      if (entersQueue(sysFlag) && queue.nextOffset > queueOffset) queue.nextOffset = queueOffset
+    }
+    return { messages: gone.length, bytes }
+  }
+
+  #pendingStep(): boolean {
+    const record = this.#pending[this.#next]
+    if (record === undefined || record.physicalOffset > this.#reputFromOffset) return false
+    const { storage, confirmOffset } = this.#deps
+    const end = record.physicalOffset + record.size
+    if (end > confirmOffset() || this.#reputFromOffset < storage.minOffset) return false
+    if (++this.#next >= COMPACT_AT) {
+      this.#pending.splice(0, this.#next)
+      this.#next = 0
+    }
+    if (record.physicalOffset < this.#reputFromOffset) return true
+    this.#reputFromOffset = end
+    // The topic may have been deleted meanwhile.
+    this.#dispatch(
+      this.#deps.queues.topic(record.topic.topic),
+      record.queueId,
+      record.physicalOffset,
+      record.size,
+      record.queueOffset,
+      record.storeTimestamp,
+      record.sysFlag,
+      record.preparedTransactionOffset,
+      record.properties
+    )
+    return true
   }
 
   #step(): boolean {
@@ -125,14 +207,14 @@ export class ReputService {
     const from = this.#reputFromOffset
     const end = this.#deps.confirmOffset()
     if (from >= end) return false
-    const head = storage.read(from, 8)
+    const head = storage.peek(from, 8)
     if (head === undefined) return false
     const size = head.readInt32BE(0)
     const magic = head.readInt32BE(MAGIC_AT)
     if (from + size > end || size < 8) return false
     this.#reputFromOffset = from + size
     if (magic === BLANK_MAGIC) return true
-    const bytes = isRecordMagic(magic) ? storage.read(from, size) : undefined
+    const bytes = isRecordMagic(magic) ? storage.peek(from, size) : undefined
     if (bytes === undefined) {
       logger.error(`no record at offset ${from} of the commit log: magic ${magic}, size ${size}`)
       return false
@@ -163,14 +245,8 @@ export class ReputService {
     preparedTransactionOffset: number,
     properties: Properties
   ): void {
-    const { index, config } = this.#deps
-    const tagsCode = this.#tagsCode(topic.topic, properties, storeTimestamp)
-    const visible = entersQueue(sysFlag)
-    if (visible) topic.queue(queueId).put(queueOffset, physicalOffset, size, tagsCode)
-    if (config.messageIndexEnable && transactionValue(sysFlag) !== SysFlag.TRANSACTION_ROLLBACK_TYPE) {
-      index.putMessage(topic.keyHash, properties, physicalOffset, storeTimestamp)
-    }
-    if (!visible || this.#listeners.size === 0) return
+    const tagsCode = this.#index(topic, queueId, physicalOffset, size, queueOffset, storeTimestamp, sysFlag, properties)
+    if (this.#listeners.size === 0 || !entersQueue(sysFlag)) return
     this.#tell({
       topic: topic.topic,
       queueId,
@@ -184,6 +260,26 @@ export class ReputService {
       sysFlag,
       preparedTransactionOffset
     })
+  }
+
+  /** Consume queue and key index. Returns the tags code. */
+  #index(
+    topic: TopicQueues,
+    queueId: number,
+    physicalOffset: number,
+    size: number,
+    queueOffset: number,
+    storeTimestamp: number,
+    sysFlag: number,
+    properties: Properties
+  ): number {
+    const { index, config } = this.#deps
+    const tagsCode = this.#tagsCode(topic.topic, properties, storeTimestamp)
+    if (entersQueue(sysFlag)) topic.queue(queueId).put(queueOffset, physicalOffset, size, tagsCode)
+    if (config.messageIndexEnable && transactionValue(sysFlag) !== SysFlag.TRANSACTION_ROLLBACK_TYPE) {
+      index.putMessage(topic.keyHash, properties, physicalOffset, storeTimestamp)
+    }
+    return tagsCode
   }
 
   #tell(request: DispatchRequest): void {

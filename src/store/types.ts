@@ -126,6 +126,11 @@ export interface CommitLogStorage {
   readonly minOffset: number
   /** The next offset to be written; moves with `commit`, and with a `reserve` that ends a segment. */
   readonly maxOffset: number
+  /**
+   * Everything below has been handed over to where it is kept (the operating system, for files): it can be read, and survives this process.
+   * Records behind it may still be taken back.
+   */
+  readonly writtenWhere: number
   /** Everything below is as durable as this storage can make it; moves only after it has happened. */
   readonly flushedWhere: number
   /** Where the reserved bytes go: the buffer, and the position in it. Valid from a successful `reserve` until the next call. */
@@ -144,14 +149,30 @@ export interface CommitLogStorage {
   flush(offset: number): void | Promise<void>
   /** A view of `size` bytes at a physical offset, or undefined when they are not, or no longer, held in one segment. Stays valid. */
   read(physicalOffset: number, size: number): Buffer | undefined
+  /** The same for who is done with it before the next call: a view that is valid no longer than that. */
+  peek(physicalOffset: number, size: number): Buffer | undefined
   /** Everything written from a physical offset to the end of its segment, at most `limit` bytes; undefined outside the log. */
   readChunk(physicalOffset: number, limit: number): Buffer | undefined
   /** Called when `minOffset` has moved up because the oldest segment was dropped. */
   onDropped: (() => void) | undefined
+  /** Called when `writtenWhere` has moved; never by a storage that writes within `commit`. */
+  onWritten: (() => void) | undefined
+  /** Called when bytes could not be written: the log has been taken back to `end` already. */
+  onWriteFailed: ((failure: WriteFailure) => void) | undefined
   close(): void | Promise<void>
 }
 
-/** A put that was refused before anything was written. */
+/** A write that failed. What was behind it is not part of the log any more, was not dispatched and has to be refused. */
+export interface WriteFailure {
+  /** Where the log ends now. */
+  end: number
+  /** Nothing will be written any more. */
+  fatal: boolean
+  /** What those get that wait for what was taken back. */
+  refusal: PutRefusal
+}
+
+/** A put that was refused before anything was written, or taken back. */
 export interface PutRefusal {
   status: PutMessageStatus
   remark: string

@@ -1,0 +1,218 @@
+import path from 'node:path'
+import { MQClientException } from '../../internal/errors.ts'
+import type { Logger } from '../../internal/logger.ts'
+import { MESSAGE_MAGIC_V1, MESSAGE_MAGIC_V2 } from '../../protocol/message-codec.ts'
+import { type FileLayer, withFile } from './file-layer.ts'
+import { COMMIT_LOG_DIR, zeroTail } from './log-segment.ts'
+import { checkRecord } from './record-check.ts'
+import { CUT_DIR, type FoundSegment } from './store-directory.ts'
+
+/** Bytes of one read: a slice of recovery, after which the event loop turns. */
+const READ_BYTES = 1024 * 1024
+const BLOCK = 4096
+
+export interface RecoveryOptions {
+  files: FileLayer
+  root: string
+  segmentSize: number
+  segments: readonly FoundSegment[]
+  /** Where to begin: the start of a record. */
+  from: number
+  /** The last durable position on record: what is bad below it is damage. */
+  durable: number
+  /** Take damage for the end of the log, as Java does. */
+  repair: boolean
+  /** The log ended orderly at `durable`: there is nothing behind it. */
+  clean: boolean
+  logger: Logger
+  /** Each record, in order; the bytes are valid until it returns. */
+  onRecord: (bytes: Buffer, physicalOffset: number) => void
+  /** Writes down that the log ends earlier than its durable position; settles when that is durable. */
+  lowerPosition: (end: number) => Promise<void>
+}
+
+/** What was found behind the end of the log. */
+interface Cut {
+  bytes: number
+  records: number
+  keptIn: string
+}
+
+/**
+ * Looks through the log from `from` on and finds its end: Java's `recoverNormally` and `recoverAbnormally`. Works in slices; between
+ * two of them the event loop turns. Returns where the log ends; behind it every file holds zeros.
+ * @throws MQClientException (`STORE_CORRUPT`) naming file and offset of damage.
+ */
+export async function recoverLog(options: RecoveryOptions): Promise<number> {
+  const { segments, segmentSize, durable, logger } = options
+  const scan = await scanLog(options)
+  const { end, reason } = scan
+  if (end < durable && !options.repair) throw corrupt(options, end, reason)
+  if (!options.clean || end !== durable) {
+    const dirtyEnd = await lastWritten(options, end)
+    if (dirtyEnd > end) {
+      const cut = await keepAside(options, end, dirtyEnd)
+      logger.warn(
+        `the log ends at offset ${end}: ${reason}; ${cut.bytes} bytes behind it with ${cut.records} readable records were cut and are kept in ${cut.keptIn}`
+      )
+    }
+    if (end < durable) await options.lowerPosition(end)
+    await endLogAt(options, end, dirtyEnd > end)
+  }
+  const first = Math.floor(Math.max(options.from, 0) / segmentSize) * segmentSize
+  // What was found may be in the page cache only: nobody is shown it before it is durable.
+  for (const segment of segments) {
+    if (segment.start < first || segment.start > end || (options.clean && end === durable)) continue
+    await withFile(options.files, segment.path, 'write', (fd) => options.files.fsync(fd))
+  }
+  return end
+}
+
+/** Every record from `from` on until there is none. */
+async function scanLog(options: RecoveryOptions): Promise<{ end: number; reason: string }> {
+  const { files, segments, segmentSize, onRecord } = options
+  let offset = options.from
+  let buffer: Buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, segmentSize))
+  for (const segment of segments) {
+    const segmentEnd = segment.start + segmentSize
+    if (segmentEnd <= offset) continue
+    const fd = await files.open(segment.path, 'read')
+    try {
+      while (offset < segmentEnd) {
+        const length = await files.read(fd, buffer, 0, Math.min(buffer.length, segmentEnd - offset), offset - segment.start)
+        const bytes = buffer.subarray(0, length)
+        let at = 0
+        let needed = 0
+        while (needed === 0 && offset < segmentEnd) {
+          const verdict = checkRecord(bytes, at, offset, segmentEnd - offset)
+          if (verdict.kind === 'bad') return { end: offset, reason: verdict.reason }
+          if (verdict.kind === 'more') needed = verdict.size
+          else {
+            if (verdict.kind === 'record') onRecord(bytes.subarray(at, at + verdict.size), offset)
+            offset += verdict.size
+            at += verdict.size
+          }
+        }
+        // A short file: its last bytes are not there.
+        if (needed > 0 && at === 0 && length < Math.min(buffer.length, segmentEnd - offset))
+          return { end: offset, reason: 'the file ends here' }
+        if (needed > buffer.length) buffer = Buffer.allocUnsafeSlow(needed)
+      }
+    } finally {
+      await files.close(fd)
+    }
+  }
+  return { end: offset, reason: 'there is no further file' }
+}
+
+/** Behind the last record's byte, or a part of one, from `end` on; `end` when there is none. */
+async function lastWritten(options: RecoveryOptions, end: number): Promise<number> {
+  const { files, segmentSize } = options
+  const zeros = Buffer.alloc(READ_BYTES)
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  for (const segment of [...options.segments].reverse()) {
+    const from = Math.max(end - segment.start, 0)
+    if (from >= segmentSize) continue
+    // The log is dense up to its end: a file with no more blocks than that has nothing behind the last of them.
+    const block = Math.ceil(from / BLOCK) * BLOCK
+    const to = Math.min(segment.size, segment.allocated <= block ? block : segment.size)
+    const last = await withFile(files, segment.path, 'read', async (fd) => {
+      let found = -1
+      for (let position = from; position < to; ) {
+        const length = await files.read(fd, buffer, 0, Math.min(READ_BYTES, to - position), position)
+        if (length === 0) break
+        const bytes = buffer.subarray(0, length)
+        if (bytes.compare(zeros, 0, length) !== 0) {
+          let at = length - 1
+          while (bytes[at] === 0) at--
+          found = position + at
+        }
+        position += length
+      }
+      return found
+    })
+    // A record without properties ends with two zeros.
+    if (last >= 0) return segment.start + Math.min(last + 3, segmentSize)
+  }
+  return end
+}
+
+/** Copies what is behind the end to a file of its own, durably. */
+async function keepAside(options: RecoveryOptions, end: number, dirtyEnd: number): Promise<Cut> {
+  const { files, root, segmentSize } = options
+  const folder = path.join(root, CUT_DIR)
+  if ((await files.lstat(folder)) === undefined) {
+    await files.mkdir(folder)
+    await files.syncDirectory(root)
+  }
+  const base = path.join(folder, String(end).padStart(20, '0'))
+  let keptIn = base
+  for (let i = 1; (await files.lstat(keptIn)) !== undefined; i++) keptIn = `${base}.${i}`
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  let records = 0
+  await withFile(files, keptIn, 'create', async (target) => {
+    for (const segment of options.segments) {
+      const from = Math.max(end, segment.start)
+      const to = Math.min(dirtyEnd, segment.start + segment.size)
+      if (from >= to) continue
+      await withFile(files, segment.path, 'read', async (fd) => {
+        for (let offset = from; offset < to; ) {
+          const length = await files.read(fd, buffer, 0, Math.min(READ_BYTES, to - offset), offset - segment.start)
+          if (length === 0) break
+          const bytes = buffer.subarray(0, length)
+          records += countRecords(bytes, offset, segment.start + segmentSize)
+          await files.write(target, bytes, offset - end)
+          offset += length
+        }
+      })
+    }
+    await files.fsync(target)
+  })
+  await files.syncDirectory(folder)
+  return { bytes: dirtyEnd - end, records, keptIn }
+}
+
+/** Whole records among bytes that begin anywhere; one that crosses the end of `bytes` is not counted. */
+function countRecords(bytes: Buffer, offset: number, segmentEnd: number): number {
+  const magics = [MESSAGE_MAGIC_V1, MESSAGE_MAGIC_V2].map((magic) => {
+    const pattern = Buffer.alloc(4)
+    pattern.writeInt32BE(magic)
+    return pattern
+  })
+  let records = 0
+  for (let at = 0; at < bytes.length; ) {
+    const next = Math.min(...magics.map((magic) => bytes.indexOf(magic, at + 4)).filter((found) => found >= 0))
+    if (!Number.isFinite(next)) break
+    const verdict = checkRecord(bytes, next - 4, offset + next - 4, segmentEnd - (offset + next - 4))
+    if (verdict.kind === 'record') {
+      records++
+      at = next - 4 + verdict.size
+    } else at = next
+  }
+  return records
+}
+
+/** Removes the files behind the end and zeroes what is behind it in its own, the last one first. */
+async function endLogAt(options: RecoveryOptions, end: number, dirty: boolean): Promise<void> {
+  const { files, root, segmentSize } = options
+  let removed = false
+  for (const segment of [...options.segments].reverse()) {
+    if (segment.start > end || (segment.start === end && segment.start !== options.segments[0]!.start)) {
+      await files.unlink(segment.path)
+      removed = true
+    } else if (segment.start + segmentSize > end && (dirty || segment.size < segmentSize)) {
+      await withFile(files, segment.path, 'write', (fd) => zeroTail(files, fd, end - segment.start, segmentSize))
+    }
+  }
+  if (removed) await files.syncDirectory(path.join(root, COMMIT_LOG_DIR))
+}
+
+function corrupt(options: RecoveryOptions, offset: number, reason: string): MQClientException {
+  const segment = options.segments.find(({ start }) => offset >= start && offset < start + options.segmentSize)
+  const where = segment === undefined ? 'there is no file for it' : `${segment.path} at ${offset - segment.start}`
+  return new MQClientException(
+    `the commit log is damaged at offset ${offset} (${where}): ${reason}; everything below offset ${options.durable} had been made durable. ` +
+      `Restore the file, or open the store with repair: 'truncate', which ends the log there and keeps what is behind it in ${path.join(options.root, CUT_DIR)}`,
+    { code: 'STORE_CORRUPT' }
+  )
+}

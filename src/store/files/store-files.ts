@@ -1,0 +1,199 @@
+import path from 'node:path'
+import type { Clock } from '../../internal/clock.ts'
+import { MQClientException } from '../../internal/errors.ts'
+import { type Logger, logText } from '../../internal/logger.ts'
+import { type ProcessLock, takeProcessLock } from '../../internal/process-lock.ts'
+import type { MessageStoreConfig } from '../message-store-config.ts'
+import { type FileLayer, nodeFiles } from './file-layer.ts'
+import { FileStorage } from './file-storage.ts'
+import { COMMIT_LOG_DIR, NEXT_SEGMENT } from './log-segment.ts'
+import { type LogPosition, PositionFile } from './position-file.ts'
+import { recoverLog } from './recovery.ts'
+import { inspectStore, lockedByJava, openDirectory, refused, removeAbort, wasAborted } from './store-directory.ts'
+
+/** How often the durable position is written down, ms, at most. */
+const POSITION_MILLIS = 1000
+
+/** Where a store keeps its files, and how it opens them. */
+export interface StoreFilesOptions {
+  /** The store's folder; made when it is not there. */
+  root: string
+  /**
+   * What to do about a damaged record below the last durable position: `stop` refuses to start, `truncate` ends the log there, as Java does,
+   * and keeps what is behind it in `cut/`. @default 'stop'
+   */
+  repair?: 'stop' | 'truncate' | undefined
+  /** @default the file system of this machine */
+  files?: FileLayer | undefined
+}
+
+export interface StoreFilesDeps {
+  config: MessageStoreConfig
+  clock: Clock
+  logger: Logger
+}
+
+/** What the store above does while its log is recovered. */
+export interface RecoveryListener {
+  /** Where queues and index want the log from: everything before is in their files. */
+  from(position: LogPosition | undefined, minOffset: number): Promise<number>
+  /** Each record from there on. */
+  onRecord(bytes: Buffer, physicalOffset: number): void
+  /** Everything from there on is not part of the log. */
+  onEnd(end: number): void
+}
+
+/** The folder of a store that is open: its lock, its mark, its log and what is known of it. */
+export class StoreFiles {
+  readonly storage: FileStorage
+  readonly root: string
+  readonly #deps: StoreFilesDeps
+  readonly #files: FileLayer
+  readonly #repair: boolean
+  readonly #position: PositionFile
+  #lock: ProcessLock | undefined
+  #open = false
+  #lastWritten = Number.NEGATIVE_INFINITY
+  #writing: Promise<void> | undefined
+
+  constructor({ root, repair = 'stop', files = nodeFiles }: StoreFilesOptions, deps: StoreFilesDeps) {
+    this.root = path.resolve(root)
+    this.#deps = deps
+    this.#files = files
+    this.#repair = repair === 'truncate'
+    this.#position = new PositionFile(files, this.root)
+    this.storage = new FileStorage({ root: this.root, files, ...deps })
+  }
+
+  /**
+   * Locks the folder, finds the end of the log, and leaves it ready to be appended to.
+   * @throws MQClientException: `STORE_DIRECTORY` the folder or a file in it is not what it has to be; `STORE_LOCKED` somebody has it open;
+   * `STORE_FORMAT` it is of a newer version; `STORE_CORRUPT` the log is damaged. Nothing was changed then, and nothing is left open.
+   */
+  async open(listener: RecoveryListener): Promise<void> {
+    const { config } = this.#deps
+    try {
+      const size = config.mappedFileSizeCommitLog
+      if ((await this.#files.lstat(this.root)) !== undefined) await this.#takeLock()
+      const position = await this.#position.read()
+      if (position !== undefined && position.segmentSize !== size) {
+        throw refused(
+          `${path.join(this.root, COMMIT_LOG_DIR)} was written with mappedFileSizeCommitLog ${position.segmentSize}, not ${size}: open the store with that`
+        )
+      }
+      const found = await inspectStore(this.#files, this.root, size, position !== undefined)
+      const clean = !(await wasAborted(this.#files, this.root))
+      await openDirectory(this.#files, this.root)
+      await this.#takeLock()
+      this.#open = true
+      for (const name of found?.empty ?? []) await this.#files.unlink(name)
+      await this.#removeNext()
+      await this.#position.open()
+      await this.#recover(found?.segments ?? [], position, clean, listener)
+    } catch (error) {
+      await this.#release()
+      throw error
+    }
+  }
+
+  async #recover(
+    segments: Array<{ start: number; path: string; size: number; allocated: number }>,
+    position: LogPosition | undefined,
+    clean: boolean,
+    listener: RecoveryListener
+  ): Promise<void> {
+    const { config, logger } = this.#deps
+    const minOffset = segments[0]?.start ?? 0
+    const from = await listener.from(position, minOffset)
+    const durable = position?.durable ?? 0
+    let end = 0
+    if (segments.length > 0 || durable > 0) {
+      end = await recoverLog({
+        files: this.#files,
+        root: this.root,
+        segmentSize: config.mappedFileSizeCommitLog,
+        segments,
+        from,
+        durable,
+        repair: this.#repair,
+        clean: clean && position !== undefined,
+        logger,
+        onRecord: (bytes, offset) => listener.onRecord(bytes, offset),
+        lowerPosition: async (lower) => {
+          await this.#write({ durable: lower, dispatched: Math.min(position?.dispatched ?? 0, lower) })
+          await this.#position.sync()
+        }
+      })
+    }
+    listener.onEnd(end)
+    const starts = segments.map(({ start }) => start).filter((start) => start < end || start === minOffset)
+    this.storage.attach(starts, end)
+  }
+
+  /** Writes down how far the log is durable; at most once a second, and never while the last time is not over. */
+  notePosition(dispatched: number): void {
+    const now = this.#deps.clock.monotonic()
+    if (!this.#open || this.#writing !== undefined || now - this.#lastWritten < POSITION_MILLIS) return
+    this.#lastWritten = now
+    this.#writing = this.#write({ durable: this.storage.flushedWhere, dispatched })
+      .catch((error: unknown) => this.#deps.logger.warn(`the durable position could not be written: ${logText(error)}`))
+      .finally(() => {
+        this.#writing = undefined
+      })
+  }
+
+  /**
+   * @param orderly everything is durable and dispatched: the next start need not look for anything. Otherwise `abort` stays.
+   */
+  async close(orderly: boolean, dispatched: number): Promise<void> {
+    if (!this.#open) return
+    this.#open = false
+    const { flushedWhere } = this.storage
+    try {
+      await this.#writing
+      await this.storage.close()
+      if (!orderly) return
+      await this.#write({ durable: flushedWhere, dispatched })
+      await this.#position.sync()
+      await removeAbort(this.#files, this.root)
+    } finally {
+      await this.#release()
+    }
+  }
+
+  #write({ durable, dispatched }: { durable: number; dispatched: number }): Promise<void> {
+    const segmentSize = this.#deps.config.mappedFileSizeCommitLog
+    return this.#position.write({ durable, dispatched: Math.min(dispatched, durable), segmentSize })
+  }
+
+  /** A segment that was being made when the process ended. */
+  async #removeNext(): Promise<void> {
+    const name = path.join(this.root, NEXT_SEGMENT)
+    if ((await this.#files.lstat(name))?.kind === 'file') await this.#files.unlink(name)
+  }
+
+  async #takeLock(): Promise<void> {
+    if (this.#lock !== undefined) return
+    const facts = await this.#files.lstat(this.root)
+    if (facts === undefined) return
+    // By what the folder is, not by what it is called: it may have several names.
+    this.#lock = await takeProcessLock(`${facts.device}:${facts.inode}`)
+    if (this.#lock === undefined) {
+      throw locked(`${this.root} is open in another store: close that one, or use another folder`)
+    }
+    const pid = await lockedByJava(this.#files, this.root)
+    if (pid !== undefined)
+      throw locked(`${this.root} is locked by process ${pid}, most likely a Java broker: stop it, or use another folder`)
+  }
+
+  async #release(): Promise<void> {
+    this.#open = false
+    await this.#position.close()
+    await this.#lock?.release()
+    this.#lock = undefined
+  }
+}
+
+function locked(message: string): MQClientException {
+  return new MQClientException(message, { code: 'STORE_LOCKED' })
+}
