@@ -45,6 +45,12 @@ export const integers: Rule = {
   allowed: 'an array of whole numbers',
   fits: (value) => Array.isArray(value) && value.every((each) => Number.isInteger(each))
 }
+/** Ms in order, for tables that are looked up from their end. */
+export const ascendingMillis: Rule = {
+  allowed: 'an array of whole numbers from 0 on, at least one, each larger than the one before',
+  fits: (value) => wholeNumbers(value) && value.length > 0 && value.every((each, i) => i === 0 || each > value[i - 1])
+}
+export const millisList: Rule = { allowed: 'an array of whole numbers from 0 on', fits: wholeNumbers }
 export const textOrTexts: Rule = {
   allowed: 'text or an array of texts',
   fits: (value) => text.fits(value) || texts.fits(value)
@@ -62,8 +68,21 @@ export function checkOptions<T extends object>(options: T, rules: { readonly [Na
   }
 }
 
+/** @throws MQClientException naming the option when `value` is not what it may be. */
+export function checkOption(name: string, value: unknown, rule: Rule): void {
+  if (!rule.fits(value)) throw badOption(name, value, rule.allowed)
+}
+
+/** Options whose text may be the secret itself, put in the wrong place. */
+const SECRET = new Set(['credentials', 'tls'])
+
 export function badOption(name: string, value: unknown, allowed: string): MQClientException {
-  return new MQClientException(`${name} is ${shown(value)}: allowed is ${allowed}`, { code: 'BAD_OPTION' })
+  const text = SECRET.has(name) && typeof value === 'string' ? 'a text' : shown(value)
+  return new MQClientException(`${name} is ${text}: allowed is ${allowed}`, { code: 'BAD_OPTION' })
+}
+
+function wholeNumbers(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((each) => Number.isSafeInteger(each) && each >= 0)
 }
 
 function isObject(value: unknown): value is object {

@@ -6,6 +6,9 @@ export interface Address {
   port: number
 }
 
+/** Characters of a host name, an IPv4 or an IPv6 address with its zone. */
+const HOST = /^[\w.:%-]+$/
+
 /**
  * Splits `host:port` at the last colon; IPv6 hosts may stand in brackets (`[::1]:9876`).
  * @throws MQClientException naming the text when it is no address.
@@ -16,7 +19,7 @@ export function parseAddress(text: string): Address {
   const port = Number(trimmed.slice(colon + 1))
   let host = trimmed.slice(0, Math.max(colon, 0))
   if (host.startsWith('[') && host.endsWith(']')) host = host.slice(1, -1)
-  if (colon <= 0 || host === '' || !/^\d{1,5}$/.test(trimmed.slice(colon + 1)) || port < 1 || port > 65535) {
+  if (colon <= 0 || !HOST.test(host) || !/^\d{1,5}$/.test(trimmed.slice(colon + 1)) || port < 1 || port > 65535) {
     throw new MQClientException(`"${trimmed}" is not an address: expected host:port with a port from 1 to 65535`, {
       code: 'BAD_ADDRESS'
     })

@@ -1,15 +1,31 @@
 import type { TopicPublishInfo } from '../client/topic-publish-info.ts'
 import type { MessageQueue } from '../protocol/message-queue.ts'
 
-/** A counter that goes round through the queues of a topic, from a random start. */
+const LARGEST = 0x7fffffff
+
+/** A counter that goes round through the queues of a topic, from a random start; Java's `ThreadLocalIndex`. */
 export class QueueIndex {
-  #next = Math.floor(Math.random() * 0x7fffffff)
+  #next: number
+
+  /** @param start 0 to 2147483647. */
+  constructor(start = randomStart()) {
+    this.#next = start
+  }
+
+  /** Goes on from somewhere else. */
+  reset(): void {
+    this.#next = randomStart()
+  }
 
   /** 0 to `size` - 1. */
   next(size: number): number {
-    this.#next = (this.#next + 1) & 0x7fffffff
+    this.#next = (this.#next + 1) & LARGEST
     return this.#next % size
   }
+}
+
+function randomStart(): number {
+  return Math.floor(Math.random() * LARGEST)
 }
 
 /**

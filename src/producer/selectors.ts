@@ -21,6 +21,30 @@ export const selectMessageQueueByRandom: MessageQueueSelector = (queues) => {
   return queues[Math.floor(Math.random() * queues.length)]
 }
 
+/**
+ * A selector that keeps to the brokers of these machine rooms: those named `room@name`. Among their queues it takes any.
+ * Java's `SelectMessageQueueByMachineRoom` is only a frame to be filled in; brokers are named as for its consumers' allocation by room.
+ *
+ * @throws MQClientException (`NO_QUEUE`), from the send, when no queue is in these rooms.
+ * @example await producer.send(message, { selector: selectMessageQueueByMachineRoom(['berlin']) })
+ */
+export function selectMessageQueueByMachineRoom(machineRooms: Iterable<string>): MessageQueueSelector {
+  const rooms = new Set(machineRooms)
+  return (queues) => {
+    const near = queues.filter(({ brokerName }) => {
+      const at = brokerName.indexOf('@')
+      return at > 0 && rooms.has(brokerName.slice(0, at))
+    })
+    if (near.length === 0) {
+      throw new MQClientException(`no queue is on a broker of the machine rooms ${[...rooms].join(', ')}`, {
+        code: 'NO_QUEUE',
+        hint: 'Brokers of a machine room are named room@name (brokerName in their configuration).'
+      })
+    }
+    return near[Math.floor(Math.random() * near.length)]
+  }
+}
+
 function noQueues(): MQClientException {
   return new MQClientException('there is no queue to choose from', { code: 'NO_QUEUE' })
 }

@@ -37,21 +37,43 @@ export class FakeBroker {
   /** What it does with the next sends; replaced by a test. */
   script: SendScript = (send) => this.ok(send)
   addr: string
-  readonly server: RemotingServer
+  server: RemotingServer
+  /** What it answers; a test may add to it. */
+  readonly dispatcher = new RequestDispatcher({ logger: silentLogger })
   unregistered = 0
   #offset = 0
+  readonly #network: Network
+  readonly #clock: Clock
 
   constructor(brokerName: string, network: Network, clock: Clock) {
     this.brokerName = brokerName
     this.addr = ''
-    const dispatcher = new RequestDispatcher({ logger: silentLogger })
+    this.#network = network
+    this.#clock = clock
+    const { dispatcher } = this
     for (const code of [310, 320, 325]) dispatcher.register(code, (request, connection) => this.#onSend(request, connection))
     dispatcher.register(34, (request) => RemotingCommand.response(request, 0))
     dispatcher.register(35, (request) => {
       this.unregistered++
       return RemotingCommand.response(request, 0)
     })
-    this.server = new RemotingServer({ network, clock, logger: silentLogger, dispatcher })
+    this.server = this.#newServer(0)
+  }
+
+  #newServer(port: number): RemotingServer {
+    const { dispatcher } = this
+    return new RemotingServer({ network: this.#network, clock: this.#clock, logger: silentLogger, dispatcher, port })
+  }
+
+  /** Breaks every connection; nobody is answered any more. */
+  async kill(): Promise<void> {
+    await this.server.close()
+  }
+
+  /** Comes back at the same address after {@link kill}. */
+  async restart(): Promise<void> {
+    this.server = this.#newServer(Number(this.addr.slice(this.addr.lastIndexOf(':') + 1)))
+    await this.server.start()
   }
 
   async start(): Promise<void> {

@@ -22,6 +22,19 @@ describe('queue selection', () => {
     expect(Array.from({ length: 4 }, () => selectOneMessageQueue(route, index, []))).toEqual(first)
   })
 
+  it('producer-42 the index rises by one, over the 32-bit limit too, is never negative, and is positive after a reset', () => {
+    const size = 2 ** 31
+    const index = new QueueIndex(0x7fffffff - 3)
+    expect(Array.from({ length: 6 }, () => index.next(size))).toEqual([0x7ffffffd, 0x7ffffffe, 0x7fffffff, 0, 1, 2])
+    const random = new QueueIndex()
+    for (let i = 0; i < 1000; i++) {
+      const before = random.next(size)
+      expect(random.next(size)).toBe((before + 1) % size)
+      random.reset()
+      expect(random.next(size)).toBeGreaterThan(0)
+    }
+  })
+
   it('producer-43 retries over three one-queue brokers visit all three whatever the start', () => {
     const route = info(['a', 'b', 'c'], 1)
     const index = new QueueIndex()

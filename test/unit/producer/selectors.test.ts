@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { selectMessageQueueByHash, selectMessageQueueByRandom } from '../../../src/producer/selectors.ts'
+import {
+  selectMessageQueueByHash,
+  selectMessageQueueByMachineRoom,
+  selectMessageQueueByRandom
+} from '../../../src/producer/selectors.ts'
 import { Message } from '../../../src/protocol/message.ts'
 import { MessageQueue } from '../../../src/protocol/message-queue.ts'
 
@@ -23,5 +27,19 @@ describe('selectors', () => {
     expect(selectMessageQueueByRandom(queues.slice(3, 4), message, undefined)).toBe(queues[3])
     expect(() => selectMessageQueueByRandom([], message, undefined)).toThrow('no queue to choose from')
     expect(() => selectMessageQueueByHash([], message, 'x')).toThrow('no queue to choose from')
+  })
+
+  it('the machine room selector keeps to brokers of these rooms, and says when there is none', () => {
+    const names = ['berlin@a', 'paris@b', 'paris@c', 'plain', '@none']
+    const spread = names.flatMap((name) => [new MessageQueue('T', name, 0), new MessageQueue('T', name, 1)])
+    const seen = new Set<string>()
+    const near = selectMessageQueueByMachineRoom(['paris', 'rome'])
+    for (let i = 0; i < 200; i++) seen.add(near(spread, message, undefined).toString())
+    expect(seen.size).toBe(4)
+    for (const text of seen) expect(text).toContain('paris@')
+    expect(() => selectMessageQueueByMachineRoom(['rome'])(spread, message, undefined)).toThrow(
+      'no queue is on a broker of the machine rooms rome'
+    )
+    expect(() => selectMessageQueueByMachineRoom([''])(spread, message, undefined)).toThrow('no queue is on a broker')
   })
 })
