@@ -28,10 +28,16 @@ export { DefaultMQProducer } from './producer/default-mq-producer.ts'
 export type { MessageType } from './producer/message-type.ts'
 export type { MQProducer } from './producer/mq-producer.ts'
 export type { DefaultMQProducerOptions } from './producer/producer-options.ts'
-export { selectMessageQueueByHash, selectMessageQueueByRandom } from './producer/selectors.ts'
+export type { ProducerStats } from './producer/producer-stats.ts'
+export {
+  selectMessageQueueByHash,
+  selectMessageQueueByMachineRoom,
+  selectMessageQueueByRandom
+} from './producer/selectors.ts'
 export type { SendMessageContext, SendMessageHook } from './producer/send-message-context.ts'
 export type { MessageQueueSelector, SendMessageCallback, SendOptions } from './producer/send-options.ts'
 export type { ServiceState } from './producer/service-state.ts'
+export { type SplitBatchOptions, splitBatch } from './producer/split-batch.ts'
 export type { CompressionType, Compressor, Compressors } from './protocol/compression.ts'
 export { lz4NapiCompressor, nodeZstdCompressor, wasmZstdCompressor } from './protocol/compression-adapters.ts'
 export type { ExtFields } from './protocol/ext-fields.ts'

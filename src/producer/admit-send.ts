@@ -24,7 +24,7 @@ export function admitSend(call: SendCall, topics: PublishTopics): void {
     call.holdsRoom = true
     prepare(call, topics, call.begin)
   } else if (config.whenFull === 'reject') {
-    call.failUnsent(full(backPressure, call.weight, 'and whenFull is reject'))
+    refuse(call, backPressure, 'and whenFull is reject')
   } else {
     waitForRoom(call, backPressure, topics)
   }
@@ -32,11 +32,7 @@ export function admitSend(call: SendCall, topics: PublishTopics): void {
 
 function waitForRoom(call: SendCall, backPressure: BackPressure, topics: PublishTopics): void {
   const { clock } = call.context
-  call.timer = clock.setTimeout(
-    () => call.failUnsent(full(backPressure, call.weight, 'and none ended in time')),
-    call.deadline - call.begin
-  )
-  backPressure.wait({
+  call.waitsForRoom = backPressure.wait({
     weight: call.weight,
     get settled() {
       return call.settled
@@ -44,10 +40,23 @@ function waitForRoom(call: SendCall, backPressure: BackPressure, topics: Publish
     onRoom() {
       call.timer?.cancel()
       call.timer = undefined
+      call.waitsForRoom = false
       call.holdsRoom = true
       prepare(call, topics, clock.monotonic())
     }
   })
+  if (call.waitsForRoom) {
+    const giveUp = (): void => refuse(call, backPressure, 'and none ended in time')
+    call.timer = clock.setTimeout(giveUp, call.deadline - call.begin)
+  } else {
+    const { waiting, waitingBytes } = backPressure
+    refuse(call, backPressure, `and ${waiting} messages with ${waitingBytes} bytes wait already`)
+  }
+}
+
+function refuse(call: SendCall, backPressure: BackPressure, why: string): void {
+  call.context.stats.refusedFull++
+  call.failUnsent(full(backPressure, call.weight, why))
 }
 
 /** @param now monotonic ms. */
@@ -125,7 +134,7 @@ function full(backPressure: BackPressure, weight: number, why: string): Remoting
     `send message tryAcquire semaphoreAsync${limit} timeout: ${messages} messages (limit ${maxMessages}) and ${bytes} bytes (limit ${maxBytes}) are under way, ${weight} bytes more do not fit, ${why}`,
     {
       code: 'BACK_PRESSURE',
-      hint: 'Await sends before making more, or raise backPressureForAsyncSendNum and backPressureForAsyncSendSize.'
+      hint: 'Await sends before making more, or raise backPressureForAsyncSendNum and backPressureForAsyncSendSize; maxWaitingSends and maxWaitingBytes limit those who wait.'
     }
   )
 }

@@ -10,22 +10,48 @@ export interface RoomWaiter {
   onRoom(): void
 }
 
+/** What may be under way, and what may wait behind it. */
+export interface BackPressureLimits {
+  readonly maxMessages: number
+  readonly maxBytes: number
+  /** Who waits has a copy of its body, so the line has limits of its own. */
+  readonly maxWaiting: number
+  readonly maxWaitingBytes: number
+}
+
 /**
  * Limits messages and bytes under way. Waiters are served in the order they came; nobody overtakes, so a producer's sends keep their
  * order. A body above the byte limit passes alone instead of never.
  */
 export class BackPressure {
+  readonly maxWaiting: number
+  readonly maxWaitingBytes: number
   #maxMessages: number
   #maxBytes: number
   #messages = 0
   #bytes = 0
-  readonly #waiters = new RingQueue<RoomWaiter>()
+  #waiters = new RingQueue<RoomWaiter>()
+  /** Those of them that have not given up. */
+  #waiting = 0
+  #waitingBytes = 0
   #serving = false
   #closed = false
 
-  constructor(maxMessages: number, maxBytes: number) {
+  constructor({ maxMessages, maxBytes, maxWaiting, maxWaitingBytes }: BackPressureLimits) {
     this.#maxMessages = maxMessages
     this.#maxBytes = maxBytes
+    this.maxWaiting = maxWaiting
+    this.maxWaitingBytes = maxWaitingBytes
+  }
+
+  /** Messages that wait for room. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Bytes that wait for room. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
   }
 
   /** Messages that hold room. */
@@ -65,9 +91,17 @@ export class BackPressure {
     return true
   }
 
-  /** Puts `waiter` at the end of the line. */
-  wait(waiter: RoomWaiter): void {
+  /**
+   * Puts `waiter` at the end of the line, unless the line is full: then false. One body above the line's byte limit may wait alone. Who
+   * gives up calls {@link giveUp} once.
+   */
+  wait(waiter: RoomWaiter): boolean {
+    if (this.#waiting >= this.maxWaiting) return false
+    if (this.#waiting > 0 && this.#waitingBytes + waiter.weight > this.maxWaitingBytes) return false
+    this.#waiting++
+    this.#waitingBytes += waiter.weight
     this.#waiters.push(waiter)
+    return true
   }
 
   release(weight: number): void {
@@ -76,15 +110,27 @@ export class BackPressure {
     if (this.#waiters.length > 0) this.#serve()
   }
 
-  /** To be called when a waiter gave up: takes those out of the line's head that wait no more, and serves who is behind them. */
-  forget(): void {
+  /** To be called when a waiter gave up, after it has settled: who is behind it may be served. */
+  giveUp(weight: number): void {
+    this.#waiting--
+    this.#waitingBytes -= weight
     this.#serve()
+    // Behind a patient head those who gave up would stay, and their messages with them.
+    if (this.#waiters.length > 2 * this.#waiting + 64) this.#compact()
   }
 
   /** From now on nobody who waits is served; whoever waits has to be told by the owner. */
   close(): void {
     this.#closed = true
     this.#waiters.clear()
+  }
+
+  #compact(): void {
+    const line = new RingQueue<RoomWaiter>()
+    for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
+      if (!waiter.settled) line.push(waiter)
+    }
+    this.#waiters = line
   }
 
   #fits(weight: number): boolean {
@@ -101,6 +147,8 @@ export class BackPressure {
         if (waiter === undefined || (!waiter.settled && !this.#fits(waiter.weight))) return
         this.#waiters.shift()
         if (waiter.settled) continue
+        this.#waiting--
+        this.#waitingBytes -= waiter.weight
         this.#messages++
         this.#bytes += waiter.weight
         waiter.onRoom()

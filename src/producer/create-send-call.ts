@@ -30,8 +30,9 @@ export function createSendCall(
   outcome: SendOutcome
 ): SendCall {
   const { config, clock } = context
+  if (typeof options !== 'object') throw notOptions(options)
   const { signal } = options
-  if (signal?.aborted) throw abortedError(signal)
+  if (signal !== undefined) checkSignal(signal)
   const timeout = options.timeout ?? config.sendMsgTimeout
   if (typeof timeout !== 'number' || !(timeout <= LONGEST_TIMEOUT)) {
     throw illegal(`timeout is ${String(timeout)}: a number of ms up to ${LONGEST_TIMEOUT} is needed`)
@@ -67,6 +68,40 @@ export function createSendCall(
   return call
 }
 
+/** A call for what is this producer's own already: a message copied and checked before, or a batch of such messages. */
+export function createOwnCall(
+  context: ProducerContext,
+  topic: PublishTopic,
+  message: Message,
+  queue: MessageQueue | undefined,
+  mode: CommunicationMode,
+  outcome: SendOutcome
+): SendCall {
+  const { config, clock } = context
+  const options: SendOptions = { queue }
+  const batch = message instanceof MessageBatch
+  const attempts = attemptsFor(context, options, mode)
+  const begin = clock.monotonic()
+  const born = clock.now()
+  const { sendMsgTimeout } = config
+  return new SendCall(context, mode, topic, message, batch, attempts, begin, born, sendMsgTimeout, queue, options, outcome)
+}
+
+/** @throws MQClientException for something else than a signal, or when it has aborted. */
+function checkSignal(signal: AbortSignal): void {
+  if (typeof signal !== 'object' || signal === null || typeof signal.addEventListener !== 'function') {
+    throw illegal('signal is not an AbortSignal')
+  }
+  if (signal.aborted) throw abortedError(signal)
+}
+
+function notOptions(options: unknown): MQClientException {
+  return new MQClientException(`the options of a send are ${String(options)}: allowed is an object`, {
+    code: 'ILLEGAL_ARGUMENT',
+    hint: 'send(message, { timeout, queue, selector, arg, signal }): by name, where Java takes a list.'
+  })
+}
+
 /**
  * Whether the body can wait to be copied until it is encoded: ordinarily that is before the call returns, and then there is no other copy
  * to be made. Not where somebody else gets to see the body, or it is worked on before.
@@ -82,7 +117,7 @@ function mayBorrow({ config, hooks, instance }: ProducerContext, body: Buffer): 
 }
 
 /** With its id and namespace. */
-function copyOf(context: ProducerContext, topic: PublishTopic, message: Message, borrows: boolean, now: number): Message {
+export function copyOf(context: ProducerContext, topic: PublishTopic, message: Message, borrows: boolean, now: number): Message {
   const { namespace, maxMessageSize } = context.config
   checkBody(message.body, maxMessageSize)
   const properties = copyProperties(message.properties)
@@ -119,7 +154,8 @@ function attemptsFor({ config }: ProducerContext, options: SendOptions, mode: Co
   return 1 + (mode === 'SYNC' ? config.retryTimesWhenSendFailed : config.retryTimesWhenSendAsyncFailed)
 }
 
-function targetQueue(
+/** The chosen queue, with its namespace; undefined when there is none. @throws MQClientException for wrong use. */
+export function targetQueue(
   context: ProducerContext,
   options: SendOptions,
   topic: PublishTopic,

@@ -7,17 +7,27 @@ import { MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { type Logger, logText, silentLogger } from '../internal/logger.ts'
 import type { Message } from '../protocol/message.ts'
 import type { ConnectionEvents } from '../transport/remoting-client.ts'
+import {
+  type AccumulatorLimits,
+  type AccumulatorSettings,
+  accumulatorLimits,
+  checkSettings
+} from './accumulator/accumulator-limits.ts'
+import { ProduceAccumulator } from './accumulator/produce-accumulator.ts'
 import { admitSend } from './admit-send.ts'
-import { BackPressure } from './back-pressure.ts'
+import { BackPressure, type BackPressureLimits } from './back-pressure.ts'
 import { BodySlab } from './body-slab.ts'
 import { CallRegistry } from './call-registry.ts'
 import type { CommunicationMode } from './communication-mode.ts'
 import { createSendCall } from './create-send-call.ts'
 import { type Drain, Drainers, type DrainPhase, within } from './drainers.ts'
 import { ProducerHooks } from './hooks.ts'
+import { MQFaultStrategy } from './latency/mq-fault-strategy.ts'
+import { serviceDetection } from './latency/service-detector.ts'
 import type { MQProducer } from './mq-producer.ts'
 import type { ProducerContext } from './producer-context.ts'
 import { type DefaultMQProducerOptions, type ProducerConfig, producerConfig } from './producer-options.ts'
+import { producerStats } from './producer-stats.ts'
 import { PublishTopics } from './publish-topic.ts'
 import { runCallback, type SendOutcome } from './send-call.ts'
 import { toRocketMQError } from './send-error.ts'
@@ -37,6 +47,7 @@ export class DefaultMQProducerImpl {
   readonly backPressure: BackPressure | undefined
   readonly topics: PublishTopics
   readonly logger: Logger
+  readonly stats = producerStats()
   readonly events = new EventEmitter<ConnectionEvents>()
   readonly #producer: MQProducer
   readonly #options: DefaultMQProducerOptions
@@ -45,6 +56,11 @@ export class DefaultMQProducerImpl {
   #state: ServiceState = 'CREATE_JUST'
   /** Present from the start on. */
   #context: ProducerContext | undefined
+  /** Present with `autoBatch`. */
+  #accumulator: ProduceAccumulator | undefined
+  /** Present from the start on. */
+  batchLimits: AccumulatorLimits | undefined
+  #batchSettings: AccumulatorSettings
   /** Ends what {@link events} hears of. */
   #unsubscribe: Array<() => void> = []
   #starting: Promise<void> | undefined
@@ -58,14 +74,14 @@ export class DefaultMQProducerImpl {
     this.#producer = producer
     this.#options = options
     this.config = producerConfig(options)
+    this.#batchSettings = this.config.accumulator
     this.producerGroup = wrapNamespace(this.config.namespace, options.producerGroup)
     this.retryResponseCodes = new Set(this.config.retryResponseCodes)
     this.logger = harmless(options.logger ?? silentLogger)
     this.#drainers = new Drainers(this.logger)
     this.hooks = new ProducerHooks(this.logger)
     this.topics = new PublishTopics(this.config.namespace)
-    const { backPressure, backPressureForAsyncSendNum, backPressureForAsyncSendSize } = this.config
-    if (backPressure) this.backPressure = new BackPressure(backPressureForAsyncSendNum, backPressureForAsyncSendSize)
+    if (this.config.backPressure) this.backPressure = new BackPressure(backPressureLimits(this.config))
   }
 
   get state(): ServiceState {
@@ -124,6 +140,7 @@ export class DefaultMQProducerImpl {
       await this.#leave(instance)
       throw error
     }
+    const faultStrategy = this.#faultStrategy(instance)
     this.#context = {
       producer: this.#producer,
       producerGroup: this.producerGroup,
@@ -135,9 +152,15 @@ export class DefaultMQProducerImpl {
       hooks: this.hooks,
       slab: new BodySlab(),
       calls: this.#calls,
-      backPressure: this.backPressure
+      backPressure: this.backPressure,
+      faultStrategy,
+      stats: this.stats
     }
+    this.batchLimits = accumulatorLimits(instance)
+    this.batchLimits.apply(this.#batchSettings)
+    if (this.config.autoBatch) this.#accumulator = new ProduceAccumulator(this.#context, this.topics, this.batchLimits)
     await this.#initTopicRoute(instance)
+    faultStrategy?.start(serviceDetection(instance, this.topics, this.config.vipChannelEnabled))
     this.#state = 'RUNNING'
     instance
       .sendHeartbeatToAllBrokers()
@@ -146,9 +169,19 @@ export class DefaultMQProducerImpl {
 
   /** Options that are kept, but do nothing yet. */
   #warnOfUnserved(): void {
-    for (const name of ['enableTrace', 'sendLatencyFaultEnable'] as const) {
-      if (this.#options[name] === true) this.logger.warn(`${name} has no effect in this version`)
-    }
+    if (this.#options.enableTrace === true) this.logger.warn('enableTrace has no effect in this version')
+  }
+
+  #faultStrategy({ clock }: MQClientInstance): MQFaultStrategy | undefined {
+    if (this.#options.sendLatencyFaultEnable !== true) return undefined
+    return new MQFaultStrategy({ ...this.config, clock, logger: this.logger })
+  }
+
+  /** Before the start they are kept for it. @throws MQClientException naming a setting that is out of range. */
+  setBatchLimits(settings: AccumulatorSettings): void {
+    checkSettings(settings)
+    this.#batchSettings = { ...this.#batchSettings, ...settings }
+    this.batchLimits?.apply(settings)
   }
 
   /** A topic without a route is no reason not to start. */
@@ -192,7 +225,9 @@ export class DefaultMQProducerImpl {
       return
     }
     this.#state = 'SHUTDOWN_ALREADY'
-    const { instance } = this.#context as ProducerContext
+    const { instance, faultStrategy } = this.#context as ProducerContext
+    faultStrategy?.shutdown()
+    this.#accumulator?.close()
     await this.#drain()
     this.#drained = true
     this.backPressure?.close()
@@ -258,6 +293,7 @@ export class DefaultMQProducerImpl {
   ): void {
     try {
       const context = accepted ? this.#drainingContext : this.context
+      if (this.#accumulator?.take(input, options ?? NO_OPTIONS, mode, outcome)) return
       const call = createSendCall(context, this.topics, input, options ?? NO_OPTIONS, mode, outcome)
       try {
         admitSend(call, this.topics)
@@ -293,6 +329,15 @@ export class DefaultMQProducerImpl {
     const { callback, reject } = outcome
     if (callback === undefined) reject?.(error)
     else queueMicrotask(() => runCallback(callback, error, undefined, this))
+  }
+}
+
+function backPressureLimits(config: ProducerConfig): BackPressureLimits {
+  return {
+    maxMessages: config.backPressureForAsyncSendNum,
+    maxBytes: config.backPressureForAsyncSendSize,
+    maxWaiting: config.maxWaitingSends,
+    maxWaitingBytes: config.maxWaitingBytes
   }
 }
 

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'eventemitter3'
+import { badOption, checkOption } from '../client/check-options.ts'
 import type { SendResult } from '../client/send-result.ts'
 import { MQClientException } from '../internal/errors.ts'
 import type { Message } from '../protocol/message.ts'
@@ -6,7 +7,8 @@ import type { ConnectionEvents } from '../transport/remoting-client.ts'
 import type { CheckForbiddenHook } from './check-forbidden-hook.ts'
 import { DefaultMQProducerImpl } from './default-mq-producer-impl.ts'
 import type { MQProducer } from './mq-producer.ts'
-import type { DefaultMQProducerOptions } from './producer-options.ts'
+import { BACK_PRESSURE_NUM, BACK_PRESSURE_SIZE, type DefaultMQProducerOptions } from './producer-options.ts'
+import type { ProducerStats } from './producer-stats.ts'
 import type { SendMessageHook } from './send-message-context.ts'
 import type { SendMessageCallback, SendOptions } from './send-options.ts'
 import type { ServiceState } from './service-state.ts'
@@ -59,8 +61,17 @@ export class DefaultMQProducer implements MQProducer {
     return this.impl.retryResponseCodes
   }
 
-  /** Adds a broker code after which another broker is tried. */
+  /** What this producer has counted; a copy. */
+  get stats(): ProducerStats {
+    return { ...this.impl.stats }
+  }
+
+  /**
+   * Adds a broker code after which another broker is tried.
+   * @throws MQClientException when it is not a whole number.
+   */
   addRetryResponseCode(responseCode: number): void {
+    if (!Number.isInteger(responseCode)) throw badOption('responseCode', responseCode, 'a whole number')
     this.impl.retryResponseCodes.add(responseCode)
   }
 
@@ -69,9 +80,13 @@ export class DefaultMQProducer implements MQProducer {
     return this.impl.backPressure?.maxMessages ?? this.impl.config.backPressureForAsyncSendNum
   }
 
-  /** May change while sends are under way. At least 10. */
+  /**
+   * May change while sends are under way; without effect when the limits are switched off.
+   * @throws MQClientException for less than 10.
+   */
   set backPressureForAsyncSendNum(limit: number) {
-    if (this.impl.backPressure !== undefined) this.impl.backPressure.maxMessages = Math.max(limit, 10)
+    checkOption('backPressureForAsyncSendNum', limit, BACK_PRESSURE_NUM)
+    if (this.impl.backPressure !== undefined) this.impl.backPressure.maxMessages = limit
   }
 
   /** Most body bytes under way. @default 104857600 */
@@ -79,9 +94,50 @@ export class DefaultMQProducer implements MQProducer {
     return this.impl.backPressure?.maxBytes ?? this.impl.config.backPressureForAsyncSendSize
   }
 
-  /** May change while sends are under way. At least 1 MiB. */
+  /**
+   * May change while sends are under way; without effect when the limits are switched off.
+   * @throws MQClientException for less than 1 MiB.
+   */
   set backPressureForAsyncSendSize(limit: number) {
-    if (this.impl.backPressure !== undefined) this.impl.backPressure.maxBytes = Math.max(limit, 1024 * 1024)
+    checkOption('backPressureForAsyncSendSize', limit, BACK_PRESSURE_SIZE)
+    if (this.impl.backPressure !== undefined) this.impl.backPressure.maxBytes = limit
+  }
+
+  /**
+   * Ms the first message of an automatic batch waits for others; 0 before the start. Producers of one client share it. May change at any
+   * time.
+   * @throws MQClientException for anything but 1 to 30000.
+   */
+  get batchMaxDelayMs(): number {
+    return this.impl.batchLimits?.batchMaxDelayMs ?? 0
+  }
+
+  set batchMaxDelayMs(batchMaxDelayMs: number) {
+    this.impl.setBatchLimits({ batchMaxDelayMs })
+  }
+
+  /**
+   * An automatic batch of this many bytes leaves at once; 0 before the start. Producers of one client share it. May change at any time.
+   * @throws MQClientException for anything but 1 to 2097152.
+   */
+  get batchMaxBytes(): number {
+    return this.impl.batchLimits?.batchMaxBytes ?? 0
+  }
+
+  set batchMaxBytes(batchMaxBytes: number) {
+    this.impl.setBatchLimits({ batchMaxBytes })
+  }
+
+  /**
+   * Most bytes that automatic batches hold; 0 before the start. Producers of one client share it. May change at any time.
+   * @throws MQClientException for less than 1.
+   */
+  get totalBatchMaxBytes(): number {
+    return this.impl.batchLimits?.totalBatchMaxBytes ?? 0
+  }
+
+  set totalBatchMaxBytes(totalBatchMaxBytes: number) {
+    this.impl.setBatchLimits({ totalBatchMaxBytes })
   }
 
   /**

@@ -4,6 +4,7 @@ import { encodeBatch } from '../protocol/batch-codec.ts'
 import { Message } from '../protocol/message.ts'
 import { MessageConst } from '../protocol/message-const.ts'
 import { createUniqId } from '../protocol/message-id.ts'
+import type { Properties } from '../protocol/properties.ts'
 import { RETRY_PREFIX } from '../protocol/topics.ts'
 import { copyProperties } from './copy-properties.ts'
 
@@ -24,6 +25,11 @@ export class MessageBatch extends Message implements BatchMessage {
     this.uniqKeys = messages.map((message) => message.uniqKey as string)
   }
 
+  /** Of messages that are this producer's own already: copied, checked, with ids. All have one WAIT. */
+  static ofOwn(topic: string, body: Buffer, messages: readonly Message[]): MessageBatch {
+    return new MessageBatch(topic, messages, body, waits(messages[0]))
+  }
+
   /** The same messages and bytes in a batch of its own, whose properties may be changed. */
   copy(): MessageBatch {
     const copy = new MessageBatch(this.topic, this.messages, Buffer.from(this.body), waits(this))
@@ -39,7 +45,7 @@ export class MessageBatch extends Message implements BatchMessage {
   static generateFromList(topic: string, messages: readonly Message[], namespace: string | undefined, now: number): MessageBatch {
     const first = messages[0] as Message
     const copies = messages.map((message) => {
-      checkMember(first, message)
+      checkBatchMember(first, message)
       const properties = copyProperties(message.properties)
       if (!properties.has(MessageConst.UNIQ_KEY)) properties.set(MessageConst.UNIQ_KEY, createUniqId(now))
       if (namespace !== undefined) properties.set(MessageConst.INSTANCE_ID, namespace)
@@ -49,12 +55,29 @@ export class MessageBatch extends Message implements BatchMessage {
   }
 }
 
-function checkMember(first: Message, message: Message): void {
+/**
+ * Java's rules, and one it lacks: a timer message in a batch would be delivered at once.
+ * @throws MQClientException (`ILLEGAL_ARGUMENT`)
+ */
+export function checkBatchMember(first: Message, message: Message): void {
   if (Number(message.properties.get(MessageConst.DELAY) ?? 0) > 0)
     throw unsupported('TimeDelayLevel is not supported for batching')
+  if (isTimed(message.properties)) throw unsupported('Timer messages are not supported for batching')
   if (message.topic.startsWith(RETRY_PREFIX)) throw unsupported('Retry Group is not supported for batching')
   if (message.topic !== first.topic) throw unsupported('The topic of the messages in one batch should be the same')
   if (waits(message) !== waits(first)) throw unsupported('The waitStoreMsgOK of the messages in one batch should the same')
+}
+
+const TIMED = [
+  MessageConst.TIMER_DELAY_SEC,
+  MessageConst.TIMER_DELAY_MS,
+  MessageConst.TIMER_DELIVER_MS,
+  MessageConst.STARTDELIVERTIME
+] as const
+
+/** Whether the message is to be delivered at a point in time. */
+export function isTimed(properties: Properties): boolean {
+  return TIMED.some((name) => properties.has(name))
 }
 
 function waits(message: Message): boolean {

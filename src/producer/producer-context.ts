@@ -5,8 +5,10 @@ import type { BackPressure } from './back-pressure.ts'
 import type { BodySlab } from './body-slab.ts'
 import type { CallRegistry } from './call-registry.ts'
 import type { ProducerHooks } from './hooks.ts'
+import type { MQFaultStrategy } from './latency/mq-fault-strategy.ts'
 import type { MQProducer } from './mq-producer.ts'
 import type { ProducerConfig } from './producer-options.ts'
+import type { ProducerStats } from './producer-stats.ts'
 
 /** What a running producer hands to the functions on the send path. */
 export interface ProducerContext {
@@ -24,4 +26,8 @@ export interface ProducerContext {
   readonly calls: CallRegistry
   /** Undefined when the limits are switched off. */
   readonly backPressure: BackPressure | undefined
+  /** Undefined without `sendLatencyFaultEnable`. */
+  readonly faultStrategy: MQFaultStrategy | undefined
+  /** Counts what the application may want to know of its sends. */
+  readonly stats: ProducerStats
 }

@@ -1,8 +1,10 @@
 import {
+  ascendingMillis,
   badOption,
   checkOptions,
   integers,
   LONGEST_TIMEOUT,
+  millisList,
   object,
   oneOf,
   type Rule,
@@ -12,9 +14,18 @@ import {
   wholeNumber
 } from '../client/check-options.ts'
 import { CLIENT_OPTION_RULES, type ClientOptions } from '../client/client-options.ts'
+import { refuseForeignNames } from '../client/foreign-options.ts'
 import { namespaceOfEndpoint } from '../client/name-server-addresses.ts'
+import { MQClientException } from '../internal/errors.ts'
 import type { Compressors } from '../protocol/compression.ts'
 import { TBW102 } from '../protocol/topics.ts'
+import {
+  type AccumulatorSettings,
+  BATCH_MAX_BYTES,
+  BATCH_MAX_DELAY_MS,
+  TOTAL_BATCH_MAX_BYTES
+} from './accumulator/accumulator-limits.ts'
+import { LATENCY_MAX, NOT_AVAILABLE_DURATION } from './latency/mq-fault-strategy.ts'
 
 /** Options of a producer, with Java's names where Java has one. */
 export interface DefaultMQProducerOptions extends ClientOptions {
@@ -59,10 +70,39 @@ export interface DefaultMQProducerOptions extends ClientOptions {
   backPressureForAsyncSendSize?: number | undefined
   /** At the limit: wait in line within the send's time, or fail at once with RemotingTooMuchRequestException. @default wait */
   whenFull?: 'wait' | 'reject' | undefined
+  /** Most messages that wait in that line; further ones fail at once. @default 10000 */
+  maxWaitingSends?: number | undefined
+  /** Most body bytes that wait in that line; one larger body may wait alone. @default 33554432 */
+  maxWaitingBytes?: number | undefined
+  /**
+   * Gather single sends into batches: awaited ones and those with a callback, to a topic, a chosen queue or through a selector. Sends with
+   * a `timeout` or `signal` of their own, delayed ones and replies go alone. Time counts from when the batch leaves.
+   * @default false
+   */
+  autoBatch?: boolean | undefined
+  /** Ms the first message of such a batch waits for others, 1 to 30000. @default 10 */
+  batchMaxDelayMs?: number | undefined
+  /** A batch of this many bytes leaves at once, 1 to 2097152. @default 32768 */
+  batchMaxBytes?: number | undefined
+  /** Most bytes that such batches hold, waiting and under way; further messages go alone. @default 33554432 */
+  totalBatchMaxBytes?: number | undefined
   /** How long `shutdown()` waits for sends under way, ms. @default 3000 */
   drainTimeout?: number | undefined
-  /** Avoid brokers that are slow or fail. Kept, without effect in this version. @default false */
+  /** Avoid brokers that were slow or failed of late. @default false */
   sendLatencyFaultEnable?: boolean | undefined
+  /** Ms, ascending: a send that took at least the n-th sets its broker aside. @default 50, 100, 550, 1800, 3000, 5000, 15000 */
+  latencyMax?: readonly number[] | undefined
+  /** Ms, as many as `latencyMax`: how long the broker is set aside then. @default 0, 0, 2000, 5000, 6000, 10000, 30000 */
+  notAvailableDuration?: readonly number[] | undefined
+  /**
+   * With `sendLatencyFaultEnable`: brokers that cannot be reached stay set aside until a probe finds them back; without it only the time
+   * in `notAvailableDuration` counts. @default false
+   */
+  startDetectorEnable?: boolean | undefined
+  /** Ms a probe may take. @default 200 */
+  detectTimeout?: number | undefined
+  /** Ms between two probes of one broker; looked at every 3 s. @default 2000 */
+  detectInterval?: number | undefined
   /** Message trace. Kept, without effect in this version. @default false */
   enableTrace?: boolean | undefined
   /** @default RMQ_SYS_TRACE_TOPIC */
@@ -92,7 +132,16 @@ export interface ProducerConfig {
   readonly backPressureForAsyncSendNum: number
   readonly backPressureForAsyncSendSize: number
   readonly whenFull: 'wait' | 'reject'
+  readonly maxWaitingSends: number
+  readonly maxWaitingBytes: number
   readonly drainTimeout: number
+  readonly autoBatch: boolean
+  readonly accumulator: AccumulatorSettings
+  readonly latencyMax: readonly number[]
+  readonly notAvailableDuration: readonly number[]
+  readonly startDetectorEnable: boolean
+  readonly detectTimeout: number
+  readonly detectInterval: number
   readonly namespace: string | undefined
   readonly unitMode: boolean
   readonly vipChannelEnabled: boolean
@@ -101,6 +150,9 @@ export interface ProducerConfig {
 }
 
 const count = wholeNumber(0)
+/** The limits may change while the producer runs. */
+export const BACK_PRESSURE_NUM: Rule = wholeNumber(10)
+export const BACK_PRESSURE_SIZE: Rule = wholeNumber(1024 * 1024)
 
 /** What each option may be. */
 const RULES: { readonly [Name in keyof DefaultMQProducerOptions]?: Rule } = {
@@ -120,22 +172,47 @@ const RULES: { readonly [Name in keyof DefaultMQProducerOptions]?: Rule } = {
   retryResponseCodes: integers,
   maxMessageSize: wholeNumber(1),
   enableBackpressureForAsyncMode: truth,
-  backPressureForAsyncSendNum: wholeNumber(10),
-  backPressureForAsyncSendSize: wholeNumber(1024 * 1024),
+  backPressureForAsyncSendNum: BACK_PRESSURE_NUM,
+  backPressureForAsyncSendSize: BACK_PRESSURE_SIZE,
   whenFull: oneOf('wait', 'reject'),
+  maxWaitingSends: count,
+  maxWaitingBytes: count,
   drainTimeout: wholeNumber(0, LONGEST_TIMEOUT),
+  autoBatch: truth,
+  batchMaxDelayMs: BATCH_MAX_DELAY_MS,
+  batchMaxBytes: BATCH_MAX_BYTES,
+  totalBatchMaxBytes: TOTAL_BATCH_MAX_BYTES,
   sendLatencyFaultEnable: truth,
+  latencyMax: ascendingMillis,
+  notAvailableDuration: millisList,
+  startDetectorEnable: truth,
+  detectTimeout: wholeNumber(1, LONGEST_TIMEOUT),
+  detectInterval: wholeNumber(1, LONGEST_TIMEOUT),
   enableTrace: truth,
   traceTopic: text
 }
 
-/** @throws MQClientException naming the option, its value and what is allowed. */
+const OPTION_NAMES = ['producerGroup', ...Object.keys(RULES)]
+
+function notOptions(group: string): MQClientException {
+  return new MQClientException('the options are a text: allowed is an object', {
+    code: 'BAD_OPTION',
+    hint: `new DefaultMQProducer({ producerGroup: ${JSON.stringify(group.slice(0, 64))}, namesrvAddr: 'host:port' })`
+  })
+}
+
+/** @throws MQClientException naming the option, its value and what is allowed; of a foreign name the right one. */
 export function producerConfig(options: DefaultMQProducerOptions): ProducerConfig {
+  if (typeof options === 'string') throw notOptions(options)
   checkOptions(options, RULES)
+  refuseForeignNames(options, OPTION_NAMES)
   if (!text.fits(options.producerGroup)) {
     throw badOption('producerGroup', options.producerGroup, 'the name of a group, for example of the application')
   }
-  const { namesrvAddr } = options
+  const { namesrvAddr, latencyMax = LATENCY_MAX, notAvailableDuration = NOT_AVAILABLE_DURATION } = options
+  if (latencyMax.length !== notAvailableDuration.length) {
+    throw badOption('notAvailableDuration', notAvailableDuration, `as many numbers as latencyMax has, ${latencyMax.length}`)
+  }
   return {
     topics: [...(options.topics ?? [])],
     createTopicKey: options.createTopicKey ?? TBW102,
@@ -155,7 +232,20 @@ export function producerConfig(options: DefaultMQProducerOptions): ProducerConfi
     backPressureForAsyncSendNum: options.backPressureForAsyncSendNum ?? 10_000,
     backPressureForAsyncSendSize: options.backPressureForAsyncSendSize ?? 100 * 1024 * 1024,
     whenFull: options.whenFull ?? 'wait',
+    maxWaitingSends: options.maxWaitingSends ?? 10_000,
+    maxWaitingBytes: options.maxWaitingBytes ?? 32 * 1024 * 1024,
     drainTimeout: options.drainTimeout ?? 3000,
+    autoBatch: options.autoBatch ?? false,
+    accumulator: {
+      batchMaxDelayMs: options.batchMaxDelayMs,
+      batchMaxBytes: options.batchMaxBytes,
+      totalBatchMaxBytes: options.totalBatchMaxBytes
+    },
+    latencyMax: [...latencyMax],
+    notAvailableDuration: [...notAvailableDuration],
+    startDetectorEnable: options.startDetectorEnable ?? false,
+    detectTimeout: options.detectTimeout ?? 200,
+    detectInterval: options.detectInterval ?? 2000,
     namespace: options.namespace || endpointNamespace(namesrvAddr ?? process.env['NAMESRV_ADDR']),
     unitMode: options.unitMode ?? false,
     vipChannelEnabled: options.vipChannelEnabled ?? false,

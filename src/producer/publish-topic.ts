@@ -42,6 +42,11 @@ export class PublishTopics {
     return this.#topics.get(topic) ?? this.#add(topic)
   }
 
+  /** The topic, when it has been sent to. */
+  known(topic: string): PublishTopic | undefined {
+    return this.#topics.get(topic)
+  }
+
   *names(): Iterable<string> {
     for (const topic of this.#topics.values()) yield topic.name
   }

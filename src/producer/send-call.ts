@@ -57,6 +57,7 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
   /** The caller has its call back; until then no callback runs. */
   returned = false
   holdsRoom = false
+  waitsForRoom = false
   /** Fires while the call waits in line. */
   timer: Timer | undefined = undefined
   /** Present while the call waits in a lane: who is behind it goes on. */
@@ -76,7 +77,9 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
   #attemptOpen = false
   /** The latest attempt brought a result: nobody may give the call up over it. */
   #answered = false
-  #attemptBegin = 0
+  /** Of the attempt under way, monotonic ms. */
+  attemptBegin = 0
+  #countedAsDuplicate = false
   readonly #outcome: SendOutcome
 
   constructor(
@@ -153,7 +156,17 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
     this.attemptsMade++
     this.#attemptOpen = true
     this.#answered = false
-    this.#attemptBegin = now
+    this.attemptBegin = now
+  }
+
+  /** One more attempt is about to be made. */
+  countRetry(): void {
+    const { stats } = this.context
+    stats.retries++
+    if (this.maybeStored && !this.#countedAsDuplicate) {
+      this.#countedAsDuplicate = true
+      stats.possibleDuplicates++
+    }
   }
 
   /** There is no queue to send to any more. @param now monotonic ms. */
@@ -199,7 +212,7 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
       this.brokersSent = []
     }
     const { brokerName, queueId } = this.mq as MessageQueue
-    const millis = Math.round(this.context.clock.monotonic() - this.#attemptBegin)
+    const millis = Math.round(this.context.clock.monotonic() - this.attemptBegin)
     this.attempts.push({ brokerName, addr: this.addr, queueId, millis, reason })
     this.brokersSent.push(brokerName)
   }
@@ -254,8 +267,9 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
     if (this.holdsRoom) {
       this.holdsRoom = false
       backPressure?.release(this.weight)
-    } else if (this.timer !== undefined) {
-      backPressure?.forget()
+    } else if (this.waitsForRoom) {
+      this.waitsForRoom = false
+      backPressure?.giveUp(this.weight)
     }
     this.onSettled?.()
   }

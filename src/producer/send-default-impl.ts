@@ -15,11 +15,20 @@ import { sendKernelImpl } from './send-kernel-impl.ts'
 export function sendDefaultImpl(call: SendCall, now: number): void {
   attempt(call, now, (error, result) => {
     if (!call.endAttempt(error, result)) return
+    if (call.context.faultStrategy !== undefined) noteForStrategy(call, error)
     const failure = error ?? notStoredAsAsked(call, result)
     if (failure === undefined) call.succeed(result)
     else if (mayRetry(call, failure)) retry(call)
     else finish(call, failure)
   })
+}
+
+/** What this attempt says of its broker; one that had no queue or no address says nothing. */
+function noteForStrategy(call: SendCall, error: RocketMQError | undefined): void {
+  const { clock, faultStrategy, retryResponseCodes } = call.context
+  const { addr, mq } = call
+  if (mq === undefined || addr === '') return
+  faultStrategy?.noteAttempt(mq.brokerName, clock.monotonic() - call.attemptBegin, error, retryResponseCodes)
 }
 
 function retry(call: SendCall): void {
@@ -36,8 +45,10 @@ function retry(call: SendCall): void {
 function attemptAgain(call: SendCall): Promise<SendResult | undefined> {
   return new Promise((resolve, reject) => {
     if (call.settled) return reject(GIVEN_UP)
+    call.countRetry()
     attempt(call, call.context.clock.monotonic(), (error, result) => {
       if (!call.endAttempt(error, result)) return reject(GIVEN_UP)
+      if (call.context.faultStrategy !== undefined) noteForStrategy(call, error)
       const failure = error ?? notStoredAsAsked(call, result)
       if (failure === undefined) resolve(result)
       else reject(failure)
@@ -49,8 +60,13 @@ function attemptAgain(call: SendCall): Promise<SendResult | undefined> {
 const GIVEN_UP = new MQClientException('the send was given up', { code: 'ABORTED' })
 
 function attempt(call: SendCall, now: number, done: SendCallback): void {
-  const info = call.context.instance.publishInfo(call.topic.name)
-  const mq = info && selectOneMessageQueue(info, call.topic.indexFor(info), call.brokersSent)
+  const { faultStrategy, instance } = call.context
+  const info = instance.publishInfo(call.topic.name)
+  const mq =
+    info &&
+    (faultStrategy === undefined
+      ? selectOneMessageQueue(info, call.topic.indexFor(info), call.brokersSent)
+      : faultStrategy.selectOneMessageQueue(info, call.topic.indexFor(info), call.brokersSent))
   if (info === undefined || mq === undefined) {
     call.beginAttemptWithoutQueue(now)
     done(noRouteAnyMore(call.topic.name), undefined)

@@ -56,7 +56,7 @@ export function sendKernelImpl(call: SendCall, mq: MessageQueue, timeoutMillis: 
     }
     timeoutMillis -= context.clock.monotonic() - now
     if (timeoutMillis <= 0) {
-      done(new RemotingTooMuchRequestException('sendKernelImpl call timeout'), undefined)
+      done(new RemotingTooMuchRequestException('sendKernelImpl call timeout', { code: 'SEND_TIMEOUT' }), undefined)
       return
     }
   }

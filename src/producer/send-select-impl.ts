@@ -3,9 +3,11 @@ import { MQClientException, RemotingTooMuchRequestException, type RocketMQError 
 import { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
 import { copyProperties } from './copy-properties.ts'
+import type { ProducerContext } from './producer-context.ts'
 import type { SendCall } from './send-call.ts'
 import { attemptError } from './send-error.ts'
 import { sendKernelImpl } from './send-kernel-impl.ts'
+import type { MessageQueueSelector } from './send-options.ts'
 
 /** Asks the caller's selector for the queue, then sends to it: one attempt, whatever happens. */
 export function sendSelectImpl(call: SendCall, now: number): void {
@@ -31,20 +33,37 @@ export function sendToQueue(call: SendCall, mq: MessageQueue, now: number): void
 
 /** @throws RocketMQError when there is no queue to send to, or no time left. */
 function select(call: SendCall): MessageQueue {
-  const { config, instance } = call.context
+  const queue = selectQueue(call.context, call.topic.name, call.message, call.selector, call.arg)
+  // A selector may have taken its time.
+  if (call.remaining() <= 0) throw new RemotingTooMuchRequestException('sendSelectImpl call timeout', { code: 'SEND_TIMEOUT' })
+  return queue
+}
+
+/**
+ * Asks a selector for the queue, with its namespace. It sees a copy of the message, and topics without namespace.
+ * @param topic with its namespace.
+ * @throws RocketMQError when there is no route, or the selector throws or gives none.
+ */
+export function selectQueue(
+  { config, instance, slab }: ProducerContext,
+  topic: string,
+  message: Message,
+  selector: MessageQueueSelector | undefined,
+  arg: unknown
+): MessageQueue {
   const { namespace } = config
-  const queues = instance.publishInfo(call.topic.name)?.messageQueues
+  const queues = instance.publishInfo(topic)?.messageQueues
   if (queues === undefined) {
-    throw new MQClientException(`No route info for this topic, ${call.topic.name}`, { code: 'NO_ROUTE', responseCode: 10005 })
+    throw new MQClientException(`No route info for this topic, ${topic}`, { code: 'NO_ROUTE', responseCode: 10005 })
   }
-  const { topic, body, flag, properties } = call.message
+  const { body, flag, properties } = message
   const own = namespace === undefined ? queues : queues.map((queue) => renamed(queue, withoutNamespace(queue.topic, namespace)))
   let selected: MessageQueue | undefined
   try {
-    selected = call.selector?.(
+    selected = selector?.(
       own,
-      Message.of(withoutNamespace(topic, namespace), call.context.slab.copy(body), flag, copyProperties(properties)),
-      call.arg
+      Message.of(withoutNamespace(message.topic, namespace), slab.copy(body), flag, copyProperties(properties)),
+      arg
     )
   } catch (cause) {
     throw new MQClientException('select message queue threw exception.', { code: 'SELECTOR', cause })
@@ -55,8 +74,6 @@ function select(call: SendCall): MessageQueue {
       hint: 'The selector has to return one of the queues it was given, and not a promise.'
     })
   }
-  // A selector may have taken its time.
-  if (call.remaining() <= 0) throw new RemotingTooMuchRequestException('sendSelectImpl call timeout', { code: 'SEND_TIMEOUT' })
   return namespace === undefined ? selected : renamed(selected, wrapNamespace(namespace, selected.topic))
 }
 

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { MQClientException } from '../internal/errors.ts'
-import type { Message } from '../protocol/message.ts'
+import { checkedFlag, type Message } from '../protocol/message.ts'
 import { FORBIDDEN_TOPICS } from '../protocol/topics.ts'
 
 /** Limits and texts of Java's `Validators`. */
@@ -36,9 +36,17 @@ export function checkTopicAllowsSend(topic: string): void {
 /** @throws MQClientException when something other than a message was passed; the topic is checked where its name is first met. */
 export function checkMessage(message: Message): void {
   if (message === undefined || message === null) throw illegalMessage('the message is null')
-  if (typeof message !== 'object' || !types.isMap(message.properties)) {
-    throw illegalMessage('what was passed is not a Message: create one with new Message({ topic, body })')
-  }
+  if (typeof message !== 'object' || !types.isMap(message.properties)) throw notAMessage(message)
+  checkedFlag(message.flag)
+}
+
+/** Other clients take other things. */
+function notAMessage(value: unknown): MQClientException {
+  const list = typeof value === 'object' && value !== null && 'messages' in value
+  return illegalMessage(
+    'what was passed is not a Message: create one with new Message({ topic, body })',
+    list ? 'A list of messages is sent as send([new Message({ topic, body }), ...]): all of one topic.' : undefined
+  )
 }
 
 /** @throws MQClientException when the body is missing, empty or too large. */
@@ -60,9 +68,14 @@ const BYTES_PER_ID = 33
 /** Bytes of an answer's header beside the ids, generously. */
 const ANSWER_OVERHEAD = 1024
 
+/** Most messages of a batch whose answer this client still reads. */
+export function mostBatchMessages(maxResponseHeaderLength: number): number {
+  return Math.floor((maxResponseHeaderLength - ANSWER_OVERHEAD) / BYTES_PER_ID)
+}
+
 /** @throws MQClientException when the answer to a batch, which lists an id per message, would be larger than this client reads. */
 export function checkBatchAnswer(messages: number, maxResponseHeaderLength: number): void {
-  const most = Math.floor((maxResponseHeaderLength - ANSWER_OVERHEAD) / BYTES_PER_ID)
+  const most = mostBatchMessages(maxResponseHeaderLength)
   if (messages <= most) return
   throw illegalMessage(
     `the answer to a batch of ${messages} messages would pass maxResponseHeaderLength ${maxResponseHeaderLength}: at most ${most} messages fit`
@@ -73,9 +86,10 @@ export function illegal(text: string): MQClientException {
   return new MQClientException(text, { code: 'ILLEGAL_ARGUMENT' })
 }
 
-function illegalMessage(text: string): MQClientException {
+function illegalMessage(text: string, hint?: string): MQClientException {
   return new MQClientException(`CODE: ${MESSAGE_ILLEGAL}  DESC: ${text}`, {
     code: 'MESSAGE_ILLEGAL',
-    responseCode: MESSAGE_ILLEGAL
+    responseCode: MESSAGE_ILLEGAL,
+    ...(hint === undefined ? {} : { hint })
   })
 }

@@ -2,7 +2,7 @@ import { RemotingCommandException } from '../internal/errors.ts'
 import { readInt32 } from './big-endian.ts'
 import type { Message } from './message.ts'
 import { MAX_PROPERTIES_LENGTH } from './message-codec.ts'
-import { encodeProperties } from './properties.ts'
+import { encodeProperties, type Properties } from './properties.ts'
 
 /**
  * Body of a batch (code 320).
@@ -26,6 +26,18 @@ const FIXED = 22
 
 /** What is needed of a message to put it into a batch. */
 export type BatchMember = Pick<Message, 'body' | 'flag' | 'properties'>
+
+/** Bytes that one message takes in a batch. */
+export function batchItemBytes({ body, properties }: Pick<BatchMember, 'body' | 'properties'>): number {
+  return FIXED + body.length + propertiesBytes(properties)
+}
+
+/** Bytes of properties as they travel: UTF-8, with a separator behind each name and each value. */
+export function propertiesBytes(properties: Properties): number {
+  let bytes = 0
+  for (const [name, value] of properties) bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 2
+  return bytes
+}
 
 /** @throws RemotingCommandException (`MESSAGE_ILLEGAL`) when the properties of a message are too long. */
 export function encodeBatch(messages: readonly BatchMember[]): Buffer {

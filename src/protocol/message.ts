@@ -40,17 +40,22 @@ export class Message {
   /** @internal */
   constructor(options: MessageOptions, properties?: Properties)
   constructor(options: MessageOptions, properties?: Properties) {
+    if (typeof options !== 'object' || options === null) throw notOptions(options)
+    if (typeof options.topic !== 'string') throw badOption('topic', options.topic, 'text')
     this.topic = options.topic
-    this.body = bodyBuffer(options.body)
-    this.flag = options.flag ?? 0
+    this.body = bodyBuffer(options.body, options)
+    this.flag = options.flag === undefined ? 0 : checkedFlag(options.flag)
     this.properties = properties ?? new Map()
     if (properties !== undefined) return
     if (options.tags !== undefined && options.tags !== '') this.tags = options.tags
-    if (options.keys !== undefined && options.keys.length > 0) this.keys = options.keys
+    if (options.keys !== undefined && options.keys !== '') this.keys = options.keys
     this.waitStoreMsgOK = options.waitStoreMsgOK ?? true
     if (options.delayTimeLevel !== undefined && options.delayTimeLevel !== 0) this.delayTimeLevel = options.delayTimeLevel
     if (options.uniqKey !== undefined) this.uniqKey = options.uniqKey
     if (options.properties !== undefined) {
+      if (typeof options.properties !== 'object' || options.properties === null || Array.isArray(options.properties)) {
+        throw badOption('properties', options.properties, 'an object or a Map of texts')
+      }
       const entries = isMap(options.properties) ? options.properties : Object.entries(options.properties)
       for (const [name, value] of entries) this.putUserProperty(name, value)
     }
@@ -78,7 +83,7 @@ export class Message {
   }
 
   set keys(keys: string | string[] | undefined) {
-    setText(this.properties, MessageConst.KEYS, Array.isArray(keys) ? keys.join(KEY_SEPARATOR) : keys)
+    setText(this.properties, MessageConst.KEYS, Array.isArray(keys) ? joinedKeys(keys) : keys)
   }
 
   /** 0 when there is none. */
@@ -87,6 +92,9 @@ export class Message {
   }
 
   set delayTimeLevel(level: number) {
+    if (!Number.isInteger(level) || level < 0 || level > MAX_INT) {
+      throw badOption('delayTimeLevel', level, `a whole number from 0 to ${MAX_INT}`)
+    }
     this.properties.set(MessageConst.DELAY, String(level))
   }
 
@@ -95,6 +103,7 @@ export class Message {
   }
 
   set waitStoreMsgOK(wait: boolean) {
+    if (typeof wait !== 'boolean') throw badOption('waitStoreMsgOK', wait, 'true or false')
     this.properties.set(MessageConst.WAIT, wait ? 'true' : 'false')
   }
 
@@ -166,12 +175,32 @@ export interface MessageExt {
   transactionId?: string
 }
 
+/** Largest number of 32 bits. */
+const MAX_INT = 0x7fffffff
+
+/** @throws MQClientException (`ILLEGAL_ARGUMENT`) for anything but a whole number of 32 bits. */
+export function checkedFlag(flag: number): number {
+  if ((flag | 0) !== flag) throw badOption('flag', flag, `a whole number from ${-MAX_INT - 1} to ${MAX_INT}`)
+  return flag
+}
+
+/** Undefined, and with it no property, for an empty list. */
+function joinedKeys(keys: string[]): string | undefined {
+  for (const key of keys) if (typeof key !== 'string') throw badOption('keys', key, 'a text or an array of texts')
+  return keys.length === 0 ? undefined : keys.join(KEY_SEPARATOR)
+}
+
 /** Bytes that are already a Buffer are not copied; other views share their memory. */
-function bodyBuffer(body: Uint8Array | string): Buffer {
+function bodyBuffer(body: Uint8Array | string, options: object): Buffer {
   if (typeof body === 'string') return Buffer.from(body, 'utf8')
   if (Buffer.isBuffer(body)) return body
-  if (!ArrayBuffer.isView(body))
-    throw new MQClientException('the message body is not a string, Buffer or typed array', { code: 'BAD_BODY' })
+  if (!ArrayBuffer.isView(body)) {
+    const foreign = body === undefined ? FOREIGN_BODY_NAMES.find((name) => name in options) : undefined
+    throw new MQClientException('the message body is not a string, Buffer or typed array', {
+      code: 'BAD_BODY',
+      ...(foreign === undefined ? {} : { hint: `What stands in ${foreign} goes into body here.` })
+    })
+  }
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
 }
 
@@ -199,6 +228,22 @@ function refuseSeparators(name: string, text: string): void {
   if (text.includes(NAME_VALUE_SEPARATOR) || text.includes(PROPERTY_SEPARATOR)) {
     throw badProperty(`The property ${JSON.stringify(name)} holds a separator character (U+0001 or U+0002)`)
   }
+}
+
+/** What the body is called elsewhere. */
+const FOREIGN_BODY_NAMES = ['value', 'payload', 'content', 'data', 'message', 'msg']
+
+function badOption(name: string, value: unknown, allowed: string): MQClientException {
+  const shown = typeof value === 'object' && value !== null ? 'an object' : String(value)
+  return new MQClientException(`${name} is ${shown}: allowed is ${allowed}`, { code: 'ILLEGAL_ARGUMENT' })
+}
+
+function notOptions(value: unknown): MQClientException {
+  const shown = typeof value === 'string' ? 'a text' : String(value)
+  return new MQClientException(`what a message is made of is ${shown}: allowed is an object`, {
+    code: 'ILLEGAL_ARGUMENT',
+    hint: 'new Message({ topic, tags, body }): one object, where Java and ali-ons take a list.'
+  })
 }
 
 function badProperty(message: string): MQClientException {

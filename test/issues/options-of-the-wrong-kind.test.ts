@@ -29,7 +29,7 @@ describe('an option of the wrong kind', () => {
     [{ clock: {} }, 'clock is an object: allowed is an object with now, monotonic, setTimeout'],
     [{ tls: true }, 'tls is true: allowed is an object'],
     [{ vipChannelEnabled: 'no' }, 'vipChannelEnabled is no: allowed is true or false']
-  ])('is named with what is allowed: %o', (options, text) => {
+  ])('producer-76 is named with what is allowed: %o', (options, text) => {
     const given =
       options === undefined || 'producerGroup' in options || Object.keys(options).length === 0
         ? options

@@ -16,7 +16,8 @@ test('addresses split at the last colon, with and without brackets, and format b
   expect(parseAddress(' [::1]:9876 ')).toEqual({ host: '::1', port: 9876 })
   expect(parseAddress('fe80::1:9876')).toEqual({ host: 'fe80::1', port: 9876 })
   expect(formatAddress('::1', 1)).toBe('[::1]:1')
-  for (const text of ['', 'host', ':1', 'host:', 'host:0', 'host:65536', 'host:-1', 'host:1x', '[]:1', 'host:1e3']) {
+  const broken = ['a b:1', 'h\r\nx:1', '\u001b[31m:1', 'http://h:1', '@:1', '/etc:1']
+  for (const text of ['', 'host', ':1', 'host:', 'host:0', 'host:65536', 'host:-1', 'host:1x', '[]:1', 'host:1e3', ...broken]) {
     expect(() => parseAddress(text), text).toThrow(MQClientException)
   }
 })
