@@ -54,7 +54,7 @@ export function decodeOffsetMsgId(id: string): { host: HostAddress; offset: numb
  * Java's `MessageClientIDSetter` has a class loader's hash where this has a random number per thread, which keeps apart worker
  * threads, copies of this package, and processes that share address and pid (containers).
  */
-class UniqIdSource {
+export class UniqIdSource {
   readonly #processHex: string
   /** Address, pid and random part. */
   #prefix = ''
@@ -68,9 +68,10 @@ class UniqIdSource {
   #used = 0
   #counter = 0
 
-  constructor() {
+  /** @param address 4 or 16 bytes. @default the first address of this host that is not loopback, IPv4 before IPv6 */
+  constructor(address: Uint8Array = localAddress()) {
     const pid = process.pid & 0xffff
-    this.#processHex = hexBytes(localAddress()) + HEX[pid >>> 8] + HEX[pid & 0xff]
+    this.#processHex = hexBytes(address) + HEX[pid >>> 8] + HEX[pid & 0xff]
   }
 
   next(now: number): string {
@@ -150,7 +151,7 @@ export function decodeUniqId(id: string, nowMillis: number = realClock.now()): U
   }
 }
 
-/** The first address that is not loopback, IPv4 before IPv6; on a host without any, one made up. */
+/** On a host without any address, one made up. */
 function localAddress(): Uint8Array {
   let v6: string | undefined
   let v4: string | undefined

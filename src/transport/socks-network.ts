@@ -73,7 +73,9 @@ export class SocksNetwork implements Network {
     port: number,
     signal?: AbortSignal
   ): Promise<net.Socket> {
-    const { SocksClient } = await this.#load()
+    const { SocksClient } = await this.#load().catch((cause: unknown) => {
+      throw missing(cause)
+    })
     const target = `${formatAddress(host, port)} through the SOCKS proxy ${addr}`
     if (signal?.aborted) throw connectFailed(target, signal.reason)
     const proxy = parseAddress(addr)
@@ -111,15 +113,13 @@ function plain(error: unknown): Error {
   return new Error(String((error as Error | undefined)?.message ?? error))
 }
 
-async function loadSocks(): Promise<SocksModule> {
-  try {
-    return (await import('socks')) as unknown as SocksModule
-  } catch (cause) {
-    throw new RemotingConnectException('socksProxyConfig needs the package "socks", which is not installed: npm install socks', {
-      code: 'SOCKS_MISSING',
-      cause
-    })
-  }
+const loadSocks = async (): Promise<SocksModule> => (await import('socks')) as unknown as SocksModule
+
+function missing(cause: unknown): RemotingConnectException {
+  return new RemotingConnectException('socksProxyConfig needs the package "socks", which is not installed: npm install socks', {
+    code: 'SOCKS_MISSING',
+    cause
+  })
 }
 
 function parseTable(table: string | Record<string, SocksProxyConfig>): Proxy[] {

@@ -25,6 +25,23 @@ describe('ACL signing', () => {
     expect(request.extFields['Signature']).toBe(first)
   })
 
+  it('producer-63 orders names as Java does, and signs OnsChannel and what other hooks add', () => {
+    const request = RemotingCommand.request(310, { b: 'B', a: 'A', Z: 'Z', _u: 'U', __ZONE_NAME: 'zone', ä: 'Ä' })
+    new AclClientRPCHook({ ...credentials, onsChannel: 'ALIYUN' }).doBeforeRequest('b:1', request)
+    expect(request.extFields['OnsChannel']).toBe('ALIYUN')
+    // AccessKey, OnsChannel, Z, __ZONE_NAME, _u, a, b, ä: upper case before underscores before lower case.
+    expect(request.extFields['Signature']).toBe(createHmac('sha1', '12345678').update('RocketMQALIYUNZzoneUABÄ').digest('base64'))
+  })
+
+  it('producer-63 signs a query by unique key so that brokers of every version agree', () => {
+    const request = RemotingCommand.request(12, { topic: 'T', key: 'K', _UNIQUE_KEY_QUERY: 'true' })
+    new AclClientRPCHook(credentials).doBeforeRequest('b:1', request)
+    // The last version whose field brokers from 5.1.0 on leave out too.
+    expect(request.version).toBe(399)
+    expect(request.extFields['_UNIQUE_KEY_QUERY']).toBe('true')
+    expect(request.extFields['Signature']).toBe(createHmac('sha1', '12345678').update('RocketMQKT').digest('base64'))
+  })
+
   it('producer-63 refuses empty keys', () => {
     expect(() => new AclClientRPCHook({ accessKey: '', secretKey: 'x' })).toThrow('not empty')
     expect(() => new AclClientRPCHook({ accessKey: 'x', secretKey: '' })).toThrow('not empty')
