@@ -10,7 +10,12 @@ export type { Fault, FaultAction, FaultHandle, FaultMatch, FaultPoint } from './
 export { FaultTable } from './internal/fault-table.ts'
 export { HeldClock } from './internal/held-clock.ts'
 export { LoopbackBroker } from './loopback/loopback-broker.ts'
-export type { LoopbackBrokerOptions, LoopbackClientOptions, LoopbackTopicOptions } from './loopback/loopback-options.ts'
+export type {
+  LoopbackBrokerOptions,
+  LoopbackClientOptions,
+  LoopbackGroupOptions,
+  LoopbackTopicOptions
+} from './loopback/loopback-options.ts'
 export type { StoredMessage } from './loopback/stored-messages.ts'
 export type { MessageStoreConfig } from './store/message-store-config.ts'
 export { MemoryNetwork } from './transport/memory-network.ts'

@@ -13,6 +13,8 @@ export interface BrokerConfig {
   brokerId: number
   /** The address that is announced and stored in messages; empty: the one that is bound. @default '' */
   brokerIP1: string
+  /** The address slaves are told for replication; empty: as `brokerIP1`. @default '' */
+  brokerIP2: string
   /** 2 write, 4 read. @default 6 */
   brokerPermission: number
   /** Queues of TBW102, the most an automatically created topic can get. @default 8 */
@@ -47,6 +49,8 @@ export interface BrokerConfig {
   msgTraceTopicName: string
   /** Whether the trace topic exists from the start. @default false */
   traceTopicEnable: boolean
+  /** Whether a slave serves pulls, and a group's settings say which broker is pulled from next. @default false */
+  slaveReadEnable: boolean
   /** Whether code 361 is served. @default true */
   litePullMessageEnable: boolean
   /** How long a producer or consumer is remembered after its last heartbeat. @default 120000 */
@@ -62,6 +66,7 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   brokerName: 'broker-a',
   brokerId: 0,
   brokerIP1: '',
+  brokerIP2: '',
   brokerPermission: 6,
   defaultTopicQueueNums: 8,
   autoCreateTopicEnable: true,
@@ -79,6 +84,7 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   transactionTimeOut: 6000,
   msgTraceTopicName: 'RMQ_SYS_TRACE_TOPIC',
   traceTopicEnable: false,
+  slaveReadEnable: false,
   litePullMessageEnable: true,
   channelExpiredTimeout: 120_000,
   defaultQueryMaxNum: 32,

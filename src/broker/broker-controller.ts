@@ -27,11 +27,13 @@ import { ConsumerManager } from './client/consumer-manager.ts'
 import { ProducerManager } from './client/producer-manager.ts'
 import { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
+import { HAService } from './ha/ha-service.ts'
 import { registerHandlers } from './handlers/handlers.ts'
 import { InFlightRequests } from './in-flight-requests.ts'
 import { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import { NameServerRegistration } from './name-server-registration.ts'
 import { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
+import { SlaveSynchronize } from './slave/slave-synchronize.ts'
 import { BrokerStatsManager } from './stats/broker-stats-manager.ts'
 import { newTopicConfig } from './topic/topic-config.ts'
 import { MAX_QUEUE_NUMS, TopicConfigManager } from './topic/topic-config-manager.ts'
@@ -89,11 +91,16 @@ export class BrokerController implements BrokerServices {
   readonly pullRequestHoldService: PullRequestHoldService
   readonly brokerStatsManager: BrokerStatsManager
   readonly broker2Client: Broker2Client
+  readonly haService: HAService
+  /** Undefined on a master. */
+  readonly slaveSynchronize: SlaveSynchronize | undefined
   readonly #server: RemotingServer
   readonly #client: RemotingClient
   readonly #registration: NameServerRegistration
+  readonly #wantedPort: number
   readonly #inFlight = new InFlightRequests()
   readonly #hasAcl: boolean
+  #delayOffsets: ReadonlyMap<number, number> = new Map()
   #storeHost: HostAddress | undefined
   #scanTimer: Timer | undefined
   #state: State = 'CREATED'
@@ -106,13 +113,18 @@ export class BrokerController implements BrokerServices {
     this.config = config
     this.clock = clock
     this.logger = logger
+    this.#wantedPort = options.port ?? 0
+    const host = options.host ?? '127.0.0.1'
+    this.haService = new HAService({ network, clock, logger, host, store: () => this.store })
     this.store = new DefaultMessageStore(options.storeConfig ?? {}, {
       clock,
       logger,
+      replicaService: this.haService,
       brokerName: config.brokerName,
       files: options.storeFiles,
       ...(faults === undefined ? {} : { faults })
     })
+    this.#checkRole()
     this.topicConfigManager = new TopicConfigManager({
       config,
       clock,
@@ -138,8 +150,8 @@ export class BrokerController implements BrokerServices {
       logger,
       dispatcher,
       faults,
-      host: options.host ?? '127.0.0.1',
-      port: options.port ?? 0,
+      host,
+      port: this.#wantedPort,
       tls: options.tls
     })
     this.#client = new RemotingClient({ network, clock, logger, tls: options.namesrvTls })
@@ -149,8 +161,25 @@ export class BrokerController implements BrokerServices {
       logger,
       config,
       topicConfigManager: this.topicConfigManager,
-      namesrvAddrs: addresses(options.namesrvAddr)
+      namesrvAddrs: addresses(options.namesrvAddr),
+      onMaster: ({ masterAddr, haServerAddr }) => {
+        this.slaveSynchronize?.setMasterAddr(masterAddr)
+        this.haService.updateMasterAddress(haServerAddr)
+      }
     })
+    this.slaveSynchronize = this.#isSlave
+      ? new SlaveSynchronize({
+          client: this.#client,
+          clock,
+          logger,
+          topicConfigManager: this.topicConfigManager,
+          consumerOffsetManager: this.consumerOffsetManager,
+          subscriptionGroupManager: this.subscriptionGroupManager,
+          onDelayOffsets: (offsets) => {
+            this.#delayOffsets = offsets
+          }
+        })
+      : undefined
     this.store.onMessageArriving((arrived) => this.pullRequestHoldService.notifyMessageArriving(arrived))
     this.#server.onConnectionClosed((connection) => {
       this.producerManager.onConnectionClosed(connection)
@@ -173,7 +202,9 @@ export class BrokerController implements BrokerServices {
       await this.#server.start()
       this.#storeHost = this.#recordedHost()
       this.#warnIfReachable()
-      await this.#registration.start(this.addr)
+      await this.haService.start(this.#wantedPort)
+      await this.#registration.start(this.addr, this.haServerAddr)
+      this.slaveSynchronize?.start()
     } catch (error) {
       await this.shutdown()
       throw error
@@ -220,6 +251,20 @@ export class BrokerController implements BrokerServices {
     return host === '0.0.0.0' || host === '::' ? outsideAddress() : host
   }
 
+  /** `host:port` that slaves connect to. */
+  get haServerAddr(): string {
+    const { brokerIP2 } = this.config
+    return formatAddress(brokerIP2 === '' ? this.brokerIP : brokerIP2, this.haService.port)
+  }
+
+  get delayOffsets(): ReadonlyMap<number, number> {
+    return this.#delayOffsets
+  }
+
+  get #isSlave(): boolean {
+    return this.store.config.brokerRole === 'SLAVE'
+  }
+
   get storeHost(): HostAddress {
     this.#storeHost ??= this.#recordedHost()
     return this.#storeHost
@@ -230,12 +275,24 @@ export class BrokerController implements BrokerServices {
     this.#scanTimer?.cancel()
     await this.#registration.stop()
     this.pullRequestHoldService.shutdown()
+    this.slaveSynchronize?.stop()
+    await this.haService.shutdown()
     // Settles every put that waits for a flush or a slave; their answers still leave, then the connections are closed.
     await this.store.shutdown()
     await this.#inFlight.idle()
     await Promise.all([...this.#server.connections].map((connection) => connection.handedOver()))
     await this.#server.close()
     await this.#client.close()
+  }
+
+  /** Name servers tell masters and slaves apart by the id, the store by the role. */
+  #checkRole(): void {
+    const { brokerId } = this.config
+    if (this.#isSlave && brokerId === 0) {
+      throw new MQClientException('brokerRole is SLAVE and brokerId is 0: allowed for a slave is a whole number from 1 on', {
+        code: 'BAD_OPTION'
+      })
+    }
   }
 
   #warnIfReachable(): void {

@@ -30,6 +30,8 @@ export interface BrokerServices {
   readonly pullRequestHoldService: PullRequestHoldService
   readonly brokerStatsManager: BrokerStatsManager
   readonly broker2Client: Broker2Client
+  /** How far each delay level has been delivered, by level; on a slave as its master last said. */
+  readonly delayOffsets: ReadonlyMap<number, number>
   /** The address records carry; known once the broker listens. */
   readonly storeHost: HostAddress
   /** What remarks name the broker by: `brokerIP1`, or the bound address. */

@@ -20,13 +20,22 @@ export interface RegistrationOptions {
   logger: Logger
   config: BrokerConfig
   topicConfigManager: TopicConfigManager
+  /** A slave hears of its master with each registration. */
+  onMaster?: (master: MasterAddress) => void
   namesrvAddrs: readonly string[]
+}
+
+/** What a name server knows of a slave's master; empty where it knows nothing. */
+export interface MasterAddress {
+  masterAddr: string
+  haServerAddr: string
 }
 
 /** Tells every name server what this broker holds, over the wire; the registering half of Java's `BrokerOuterAPI`. */
 export class NameServerRegistration {
   readonly #options: RegistrationOptions
   #brokerAddr = ''
+  #haServerAddr = ''
   #timer: Timer | undefined
   #stopped = false
 
@@ -38,8 +47,9 @@ export class NameServerRegistration {
    * Registers everywhere at once; resolves when each name server has answered or failed.
    * @throws the first failure when no name server could be reached. Without name servers there is nothing to do.
    */
-  async start(brokerAddr: string): Promise<void> {
+  async start(brokerAddr: string, haServerAddr: string): Promise<void> {
     this.#brokerAddr = brokerAddr
+    this.#haServerAddr = haServerAddr
     const { namesrvAddrs, topicConfigManager } = this.#options
     const outcomes = await this.#registerAll(topicConfigManager.topicConfigTable)
     const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
@@ -112,14 +122,14 @@ export class NameServerRegistration {
   }
 
   async #register(addr: string, body: Buffer, bodyCrc32: string): Promise<void> {
-    const { client, config } = this.#options
+    const { client, config, onMaster } = this.#options
     const request = RemotingCommand.request(
       RequestCode.REGISTER_BROKER,
       {
         brokerName: config.brokerName,
         brokerAddr: this.#brokerAddr,
         clusterName: config.brokerClusterName,
-        haServerAddr: this.#brokerAddr,
+        haServerAddr: this.#haServerAddr,
         brokerId: String(config.brokerId),
         compressed: 'false',
         bodyCrc32,
@@ -129,6 +139,8 @@ export class NameServerRegistration {
     )
     const response = await client.invoke(addr, request, config.registerBrokerTimeoutMills)
     if (response.code !== ResponseCode.SUCCESS) throw new Error(`answered with code ${response.code}: ${response.remark ?? ''}`)
+    const { masterAddr = '', haServerAddr = '' } = response.extFields
+    if (!this.#stopped && masterAddr !== '') onMaster?.({ masterAddr, haServerAddr })
   }
 
   /** A broker that may not be read or written announces its topics without that permission. */

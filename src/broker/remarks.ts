@@ -1,2 +1,5 @@
+/** What a broker says whose state forbids a kind of request for now. */
+export const REJECTED = '[REJECTREQUEST]system busy, start flow control for a while'
+
 /** The tail that 5.3.3 puts behind remarks people ask about. */
 export const FAQ = '\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.'

@@ -5,8 +5,13 @@ import { NameServer } from '../nameserver/name-server.ts'
 import type { StoreFilesOptions } from '../store/files/store-files.ts'
 import type { TlsClientOptions, TlsServerOptions } from '../transport/network.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
-import type { LoopbackBrokerOptions, LoopbackClientOptions } from './loopback-options.ts'
+import type { LoopbackBrokerOptions, LoopbackClientOptions, LoopbackGroupOptions } from './loopback-options.ts'
 import { type StoredMessage, storedMessages } from './stored-messages.ts'
+
+/** How long slaves may take to follow their masters, ms. */
+const SLAVES_MILLIS = 10_000
+const MAX_BROKERS = 26
+const MAX_SLAVES = 8
 
 type State = 'STARTING' | 'RUNNING' | 'CLOSED'
 
@@ -24,15 +29,23 @@ type State = 'STARTING' | 'RUNNING' | 'CLOSED'
  */
 export class LoopbackBroker {
   readonly nameServer: NameServer
+  /** The masters. */
   readonly brokers: readonly BrokerController[]
+  readonly slaves: readonly BrokerController[]
   readonly #options: LoopbackBrokerOptions
   #state: State = 'STARTING'
   #closing: Promise<void> | undefined
 
-  private constructor(options: LoopbackBrokerOptions, nameServer: NameServer, brokers: BrokerController[]) {
+  private constructor(
+    options: LoopbackBrokerOptions,
+    nameServer: NameServer,
+    brokers: BrokerController[],
+    slaves: BrokerController[]
+  ) {
     this.#options = options
     this.nameServer = nameServer
     this.brokers = brokers
+    this.slaves = slaves
   }
 
   /**
@@ -40,12 +53,8 @@ export class LoopbackBroker {
    * @throws MQClientException when an option is wrong; the error of the socket when a port is taken.
    */
   static async start(options: LoopbackBrokerOptions = {}): Promise<LoopbackBroker> {
-    const count = options.brokers ?? 1
-    if (!Number.isInteger(count) || count < 1 || count > 26) {
-      throw new MQClientException(`brokers is ${String(options.brokers)}: allowed is a whole number from 1 to 26`, {
-        code: 'BAD_OPTION'
-      })
-    }
+    const groups = brokerGroups(options)
+    const alone = groups.length === 1 && groups[0]!.slaves === 0
     const { topics = {} } = options
     const named = typeof topics === 'object' && !Array.isArray(topics)
     if (!named || Object.values(topics).some((topic) => typeof topic !== 'object')) {
@@ -57,25 +66,37 @@ export class LoopbackBroker {
     const shared = { host, network, clock, logger, faults, tls }
     const nameServer = new NameServer({ ...shared, port: options.namesrvPort ?? 0, config: options.namesrvConfig })
     const brokers: BrokerController[] = []
-    const loopback = new LoopbackBroker(options, nameServer, brokers)
+    const slaves: BrokerController[] = []
+    const loopback = new LoopbackBroker(options, nameServer, brokers, slaves)
     try {
       await nameServer.start()
-      for (let i = 0; i < count; i++) {
-        const brokerName = `broker-${String.fromCharCode(97 + i)}`
+      const add = (brokerName: string, brokerId: number): BrokerController => {
+        const master = brokerId === 0
         const broker = new BrokerController({
           ...shared,
-          port: i === 0 ? (options.port ?? 0) : 0,
+          port: master && brokers.length === 0 ? (options.port ?? 0) : 0,
           namesrvAddr: nameServer.addr,
-          config: { brokerName, ...(count === 1 ? options.brokerConfig : { ...options.brokerConfig, brokerName }) },
-          storeConfig: options.storeConfig,
+          config: { ...options.brokerConfig, brokerName, ...(master ? {} : { brokerId }) },
+          storeConfig: {
+            ...options.storeConfig,
+            // One port cannot serve two brokers.
+            ...(master && brokers.length === 0 ? {} : { haListenPort: 0 }),
+            ...(master ? {} : { brokerRole: 'SLAVE' as const })
+          },
           acl: options.acl,
           namesrvTls: tls && ownTls(tls),
-          storeFiles: storeFiles(options, count === 1 ? '' : brokerName),
+          storeFiles: storeFiles(options, alone ? '' : `${brokerName}${master ? '' : `-slave-${brokerId}`}`),
           topics: options.topics
         })
-        brokers.push(broker)
+        ;(master ? brokers : slaves).push(broker)
+        return broker
       }
+      for (const { brokerName } of groups) add(brokerName, 0)
       await Promise.all(brokers.map((broker) => broker.start()))
+      // A slave learns its master when it registers.
+      for (const { brokerName, slaves: count } of groups) for (let id = 1; id <= count; id++) add(brokerName, id)
+      await Promise.all(slaves.map((slave) => slave.start()))
+      await Promise.all(groups.map(({ slaves: count }, i) => brokers[i]!.haService.whenSlaves(count, SLAVES_MILLIS)))
     } catch (error) {
       await loopback.close()
       throw error
@@ -174,7 +195,7 @@ export class LoopbackBroker {
   async #close(): Promise<void> {
     this.#state = 'CLOSED'
     for (const listener of [...this.#closeListeners]) listener()
-    const outcomes = await Promise.allSettled(this.brokers.map((broker) => broker.shutdown()))
+    const outcomes = await Promise.allSettled([...this.brokers, ...this.slaves].map((broker) => broker.shutdown()))
     await this.nameServer.shutdown()
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
@@ -200,4 +221,28 @@ function ownTls({ cert, key, passphrase }: TlsServerOptions): TlsClientOptions {
 
 function storeFiles({ dataDir, repair }: LoopbackBrokerOptions, folder: string): StoreFilesOptions | undefined {
   return dataDir === undefined ? undefined : { root: path.join(dataDir, folder), repair }
+}
+
+/** What every group is called and how many slaves it has. */
+function brokerGroups({ brokers = 1, brokerConfig }: LoopbackBrokerOptions): Array<Required<LoopbackGroupOptions>> {
+  const bad = (message: string): MQClientException => new MQClientException(message, { code: 'BAD_OPTION' })
+  const count = Array.isArray(brokers) ? brokers.length : (brokers as number)
+  if (!Number.isInteger(count) || count < 1 || count > MAX_BROKERS) {
+    throw bad(
+      `brokers is ${String(Array.isArray(brokers) ? `a list of ${count}` : brokers)}: allowed is a whole number from 1 to ${MAX_BROKERS}, ` +
+        'or a list of as many, for example [{ slaves: 1 }]'
+    )
+  }
+  const given: ReadonlyArray<LoopbackGroupOptions | undefined> = Array.isArray(brokers) ? brokers : Array.from({ length: count })
+  const groups = given.map((group, i) => {
+    const { slaves = 0 } = group ?? {}
+    if (!Number.isInteger(slaves) || slaves < 0 || slaves > MAX_SLAVES) {
+      throw bad(`brokers[${i}].slaves is ${String(slaves)}: allowed is a whole number from 0 to ${MAX_SLAVES}`)
+    }
+    const single = count === 1 ? brokerConfig?.brokerName : undefined
+    return { brokerName: group?.brokerName ?? single ?? `broker-${String.fromCharCode(97 + i)}`, slaves }
+  })
+  const names = new Set(groups.map(({ brokerName }) => brokerName))
+  if (names.size < count) throw bad('brokers: each needs a brokerName of its own')
+  return groups
 }

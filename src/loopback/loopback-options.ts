@@ -14,11 +14,23 @@ export interface LoopbackTopicOptions {
   perm?: number
 }
 
+/** A master and its slaves. */
+export interface LoopbackGroupOptions {
+  /** @default 'broker-a' for the first, 'broker-b' for the second, ... */
+  brokerName?: string
+  /** How many slaves, with broker ids 1, 2, ... @default 0 */
+  slaves?: number
+}
+
 export interface LoopbackBrokerOptions {
   /** Topics that exist from the start; others are created by the first send, as `autoCreateTopicEnable` says. */
   topics?: Record<string, LoopbackTopicOptions>
-  /** How many master brokers, named `broker-a`, `broker-b`, ... @default 1 */
-  brokers?: number
+  /**
+   * How many master brokers, named `broker-a`, `broker-b`, ...; or what each is called and how many slaves it has, for example
+   * `[{ slaves: 1 }]`. Start then waits until the slaves follow. Slaves refuse sends, and serve pulls where `brokerConfig` says
+   * `slaveReadEnable: true`. @default 1
+   */
+  brokers?: number | readonly LoopbackGroupOptions[]
   /** Address to bind; anything but a loopback address is reachable from outside. @default '127.0.0.1' */
   host?: string
   /** Port of the name server, 0 for any free one. @default 0 */

@@ -28,6 +28,10 @@ export interface TopicConfigSerializeWrapper {
   dataVersion: DataVersion
 }
 
+export function isSameVersion(one: DataVersion, other: DataVersion): boolean {
+  return one.stateVersion === other.stateVersion && one.timestamp === other.timestamp && one.counter === other.counter
+}
+
 /** Keys sorted, as fastjson writes them. */
 export function encodeTopicConfigSerializeWrapper(wrapper: TopicConfigSerializeWrapper): Buffer {
   return Buffer.from(topicConfigSerializeWrapperText(wrapper), 'utf8')

@@ -1,5 +1,6 @@
 import { isPromise, type MaybePromise } from '../internal/async.ts'
 import type { Clock } from '../internal/clock.ts'
+import { RocketMQError } from '../internal/errors.ts'
 import { FaultTable } from '../internal/fault-table.ts'
 import { type Logger, logText } from '../internal/logger.ts'
 import { MAGIC_AT, PHYSICAL_OFFSET_AT } from '../protocol/message-codec.ts'
@@ -61,6 +62,7 @@ export class DefaultMessageStore {
   readonly #logger: Logger
   readonly #storage: CommitLogStorage
   readonly #files: StoreFiles | undefined
+  readonly #replica: ReplicaService | undefined
   readonly #queues = new ConsumeQueueStore()
   readonly #index: IndexService
   readonly #flush: FlushService
@@ -75,6 +77,7 @@ export class DefaultMessageStore {
     this.config = createMessageStoreConfig(config)
     this.#clock = deps.clock
     this.#logger = deps.logger
+    this.#replica = deps.replicaService
     this.stats = new StoreStatsService(deps.clock)
     this.#files =
       deps.files === undefined
@@ -309,6 +312,43 @@ export class DefaultMessageStore {
   }
 
   /**
+   * Raw commit log from `offset` on, of what may be sent to slaves: at most `limit` bytes, and never over the end of a segment.
+   * Undefined when there is nothing.
+   */
+  getCommitLogData(offset: number, limit: number): Buffer | undefined {
+    const ready = this.#storage.writtenWhere - offset
+    return ready > 0 ? this.#storage.readChunk(offset, Math.min(limit, ready)) : undefined
+  }
+
+  /** What a slave tells its master: everything below is as safe here as `flushDiskType` asks. */
+  getReplicaAckOffset(): number {
+    return this.config.flushDiskType === 'SYNC_FLUSH' ? this.#storage.flushedWhere : this.#storage.writtenWhere
+  }
+
+  /**
+   * A slave's append of its master's bytes; whole records among them are dispatched as after a put.
+   * @throws when the store takes nothing, or the bytes do not follow its end (`CommitLogStorage.appendRaw`).
+   */
+  appendToCommitLog(physicalOffset: number, bytes: Uint8Array): void {
+    if (this.#shutdown) throw new RocketMQError('the message store has been shut down', { code: 'CLOSED' })
+    if (this.#readOnly !== undefined) throw new RocketMQError(this.#readOnly, { code: 'READ_ONLY' })
+    const first = this.#storage.maxOffset === 0
+    try {
+      this.#storage.appendRaw(physicalOffset, bytes)
+    } finally {
+      if (first && this.#storage.maxOffset > 0) this.#reput.beginAt(physicalOffset)
+    }
+    if (this.config.flushDiskType === 'SYNC_FLUSH') this.#flush.wake(this.#storage.maxOffset)
+    else this.#flush.wakeLater()
+    try {
+      this.#reput.run()
+    } catch (error) {
+      // The bytes are the master's: what cannot be dispatched here is in the log all the same.
+      this.#logger.error(`records from offset ${physicalOffset} on could not be dispatched: ${logText(error)}`)
+    }
+  }
+
+  /**
    * Messages by key or unique key that were stored from `begin` to `end`: the newest `maxNum`, oldest first.
    * @param maxNum at most `maxMsgsNumBatch`
    */
@@ -375,6 +415,7 @@ export class DefaultMessageStore {
   #progress(): void {
     this.#reput.run()
     this.#files?.notePosition(this.#reput.reputFromOffset)
+    this.#wakeReplica()
   }
 
   /** Nothing that was taken back was acknowledged or shown: offsets are given again. */
@@ -388,6 +429,10 @@ export class DefaultMessageStore {
   #recovered(bytes: Buffer, physicalOffset: number): void {
     this.#reput.recovered(bytes, physicalOffset)
     this.#commitLog.recovered(storeTimestampOf(bytes))
+  }
+
+  #wakeReplica(): void {
+    if (this.#replica?.active === true) this.#replica.wakeUp()
   }
 
   /** Whatever goes wrong inside, the sender gets an answer. */

@@ -44,9 +44,12 @@ export class DiskFlushAndHA {
 
   /** The put's answer: at once when neither has to be waited for. */
   handle(message: MessageExtBrokerInner, appendResult: AppendMessageResult): MaybePromise<PutMessageResult> {
-    const { faults, config } = this.#deps
+    const { faults, config, replica: slaves } = this.#deps
     const flush = this.submitFlushRequest(message, appendResult)
-    if (faults.empty && config.brokerRole !== 'SYNC_MASTER') return flush
+    if (faults.empty && config.brokerRole !== 'SYNC_MASTER') {
+      if (slaves?.active === true) slaves.wakeUp()
+      return flush
+    }
     const replica = this.submitReplicaRequest(message, appendResult)
     if (!isPromise(flush) && typeof replica === 'string') return combined(flush, replica)
     return Promise.all([flush, replica]).then(([flushed, replicated]) => combined(flushed, replicated))
@@ -89,7 +92,10 @@ export class DiskFlushAndHA {
 
   #replicate(message: MessageExtBrokerInner, appended: AppendMessageResult): MaybePromise<PutMessageStatus> {
     const { config, replica, logger, flush } = this.#deps
-    if (config.brokerRole !== 'SYNC_MASTER' || !isWaitStoreMsgOK(message)) return 'PUT_OK'
+    if (config.brokerRole !== 'SYNC_MASTER' || !isWaitStoreMsgOK(message)) {
+      if (replica?.active === true) replica.wakeUp()
+      return 'PUT_OK'
+    }
     if (replica === undefined) return 'SLAVE_NOT_AVAILABLE'
     const failed = (error: unknown): PutMessageStatus => {
       logger.error(`replication failed: ${logText(error)}`)
@@ -97,7 +103,7 @@ export class DiskFlushAndHA {
     }
     const submit = (): MaybePromise<PutMessageStatus> => {
       try {
-        const status = replica.submitReplicaRequest(appended.wroteOffset + appended.wroteBytes, true)
+        const status = replica.submitReplicaRequest(appended.wroteOffset + appended.wroteBytes)
         return typeof status === 'string' ? status : status.catch(failed)
       } catch (error) {
         return failed(error)

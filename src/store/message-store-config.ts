@@ -1,3 +1,4 @@
+import { parseAddress } from '../internal/address.ts'
 import { MQClientException } from '../internal/errors.ts'
 import { logText } from '../internal/logger.ts'
 import { parseDelayLevels } from './delay-levels.ts'
@@ -27,7 +28,7 @@ export interface MessageStoreConfig {
   flushIntervalCommitLog: number
   /** Delay of each level, from 1 on: a number and `s`, `m`, `h` or `d`. @default the 18 levels from 1s to 2h */
   messageDelayLevel: string
-  /** Segment size of the commit log, bytes; for the memory store an upper bound. @default 1073741824 */
+  /** Segment size of the commit log, bytes; the same for a master and its slaves. @default 1073741824 */
   mappedFileSizeCommitLog: number
   /** Whether messages can be found by key and unique key. @default true */
   messageIndexEnable: boolean
@@ -56,6 +57,21 @@ export interface MessageStoreConfig {
   offsetCheckInSlave: boolean
   /** Whether a slave accepts puts. @default false */
   duplicationEnable: boolean
+  /**
+   * Port that slaves connect to; 0 takes any free one, -1 the broker's port + 1 (any free one where that is taken, or the broker's own
+   * port was any free one). @default -1
+   */
+  haListenPort: number
+  /** A slave's master, `host:haListenPort`; empty: as the name server says. @default '' */
+  haMasterAddress: string
+  /** How often master and slave give a sign of life while there is nothing to send, ms. @default 5000 */
+  haSendHeartbeatInterval: number
+  /** A replication connection that is silent for so long is closed, ms. @default 20000 */
+  haHousekeepingInterval: number
+  /** Most bytes of commit log that a master sends in one piece. @default 32768 */
+  haTransferBatchSize: number
+  /** How many bytes a slave may be behind until a `SYNC_MASTER` counts it as not available. @default 268435456 */
+  haSlaveFallbehindMax: number
   /** Most bytes of commit log that the memory store holds; consume queues and index come on top. @default 268435456 */
   maxBytes: number
   /** What the memory store does when `maxBytes` are held: refuse puts, or drop its oldest segment. @default 'reject' */
@@ -87,6 +103,12 @@ export const DEFAULT_MESSAGE_STORE_CONFIG: Readonly<MessageStoreConfig> = Object
   osPageCacheBusyTimeOutMills: 1000,
   offsetCheckInSlave: false,
   duplicationEnable: false,
+  haListenPort: -1,
+  haMasterAddress: '',
+  haSendHeartbeatInterval: 5000,
+  haHousekeepingInterval: 20_000,
+  haTransferBatchSize: 32 * 1024,
+  haSlaveFallbehindMax: 256 * 1024 * 1024,
   maxBytes: 256 * 1024 * 1024,
   whenFull: 'reject'
 })
@@ -99,6 +121,14 @@ const CHOICES: { readonly [K in keyof MessageStoreConfig]?: readonly unknown[] }
   messageIndexEnable: [true, false],
   offsetCheckInSlave: [true, false],
   duplicationEnable: [true, false]
+}
+
+/** Whole numbers that have other bounds than 0 and 2^53-1. A slave of RocketMQ's own cannot take more than 4 MiB in one piece. */
+const BOUNDS: { readonly [K in keyof MessageStoreConfig]?: readonly [low: number, high: number] } = {
+  haListenPort: [-1, 65_535],
+  haSendHeartbeatInterval: [1, Number.MAX_SAFE_INTEGER],
+  haHousekeepingInterval: [1, Number.MAX_SAFE_INTEGER],
+  haTransferBatchSize: [1, 4 * 1024 * 1024 - 12]
 }
 
 /**
@@ -114,7 +144,15 @@ export function createMessageStoreConfig(config: Partial<MessageStoreConfig> = {
     if (choices !== undefined) {
       if (!choices.includes(value)) throw badOption(name, value, choices.join(' or '))
     } else if (name === 'messageDelayLevel') parseDelayLevels(String(value))
-    else if (!Number.isSafeInteger(value) || (value as number) < 0) throw badOption(name, value, 'a whole number from 0 on')
+    else if (name === 'haMasterAddress') {
+      if (value !== '') parseAddress(String(value))
+    } else {
+      const [low, high] = BOUNDS[name as keyof MessageStoreConfig] ?? [0, Number.MAX_SAFE_INTEGER]
+      if (!Number.isSafeInteger(value) || (value as number) < low || (value as number) > high) {
+        const upTo = high === Number.MAX_SAFE_INTEGER ? 'on' : `to ${high}`
+        throw badOption(name, value, `a whole number from ${low} ${upTo}`)
+      }
+    }
     Object.assign(result, { [name]: value })
   }
   return result

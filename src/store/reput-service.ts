@@ -1,6 +1,6 @@
 import { type Logger, logText } from '../internal/logger.ts'
 import { tagsCodeOf } from '../protocol/java-hash.ts'
-import { BLANK_MAGIC, MAGIC_AT } from '../protocol/message-codec.ts'
+import { BLANK_MAGIC, MAGIC_AT, PHYSICAL_OFFSET_AT } from '../protocol/message-codec.ts'
 import { MessageConst } from '../protocol/message-const.ts'
 import { decodeProperties, type Properties } from '../protocol/properties.ts'
 import { SysFlag, transactionValue } from '../protocol/sys-flag.ts'
@@ -9,7 +9,7 @@ import type { ConsumeQueueStore, TopicQueues } from './consume-queue-store.ts'
 import { deliverTimestamp, parseDelayLevels } from './delay-levels.ts'
 import type { KeyIndex } from './index-service.ts'
 import { DEFAULT_DELAY_LEVELS, type MessageStoreConfig } from './message-store-config.ts'
-import { isRecordMagic, readRecordHead } from './record-format.ts'
+import { END_OF_FILE_BYTES, isRecordMagic, readLong, readRecordHead, STORE_TIMESTAMP_END } from './record-format.ts'
 import type { CommitLogStorage, DispatchRequest, MessageExtBrokerInner } from './types.ts'
 
 /** Whether a record of this transaction type is in its queue: prepared and rollback records are not. */
@@ -53,6 +53,8 @@ export class ReputService {
   readonly #deps: ReputServiceDeps
   readonly #listeners = new Set<(request: DispatchRequest) => void>()
   #reputFromOffset: number
+  /** Where something stands that is no record; said once. */
+  #stoppedAt = -1
   /** Set while records are dispatched: what a listener puts waits until all listeners have heard of the record before. */
   #running = false
   /** What was appended and waits until it may be seen, from `#next` on in the order of the log, so that it is not read back. */
@@ -68,6 +70,11 @@ export class ReputService {
   /** The first byte of the log that has not been dispatched. */
   get reputFromOffset(): number {
     return this.#reputFromOffset
+  }
+
+  /** The log begins here: a slave's, whose master sent it no more than the end of its own. */
+  beginAt(physicalOffset: number): void {
+    this.#reputFromOffset = physicalOffset
   }
 
   /** Called for each record once it is visible. Returns what removes the listener. */
@@ -211,11 +218,17 @@ export class ReputService {
     if (head === undefined) return false
     const size = head.readInt32BE(0)
     const magic = head.readInt32BE(MAGIC_AT)
-    if (from + size > end || size < 8) return false
+    if (size < END_OF_FILE_BYTES) {
+      if (this.#stoppedAt !== from)
+        logger.error(`no record at offset ${from} of the commit log: size ${size}; nothing behind it is shown`)
+      this.#stoppedAt = from
+      return false
+    }
+    if (from + size > end) return false
     this.#reputFromOffset = from + size
     if (magic === BLANK_MAGIC) return true
     const bytes = isRecordMagic(magic) ? storage.peek(from, size) : undefined
-    if (bytes === undefined) {
+    if (bytes === undefined || size < STORE_TIMESTAMP_END || readLong(bytes, PHYSICAL_OFFSET_AT) !== from) {
       logger.error(`no record at offset ${from} of the commit log: magic ${magic}, size ${size}`)
       return false
     }

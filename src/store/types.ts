@@ -107,8 +107,15 @@ export type TagsFilter = (tagsCode: number) => boolean
 
 /** Replication as the store sees it; the HA service of the broker implements it. */
 export interface ReplicaService {
-  /** Called after the append; settles with PUT_OK, SLAVE_NOT_AVAILABLE or FLUSH_SLAVE_TIMEOUT. */
-  submitReplicaRequest(nextOffset: number, waitStoreMsgOK: boolean): PutMessageStatus | Promise<PutMessageStatus>
+  /** Whether there is another broker to tell; a plain put asks no more than this. */
+  readonly active: boolean
+  /** Something moved: bytes were appended, handed on, or became durable. */
+  wakeUp(): void
+  /**
+   * Called after an append whose put waits for a slave; settles with PUT_OK, SLAVE_NOT_AVAILABLE or FLUSH_SLAVE_TIMEOUT.
+   * @param nextOffset behind the record
+   */
+  submitReplicaRequest(nextOffset: number): PutMessageStatus | Promise<PutMessageStatus>
 }
 
 /** Which neighbour a search by time answers with; Java's `BoundaryType`. */
@@ -128,7 +135,7 @@ export interface CommitLogStorage {
   readonly maxOffset: number
   /**
    * Everything below has been handed over to where it is kept (the operating system, for files): it can be read, and survives this process.
-   * Records behind it may still be taken back.
+   * Records behind it may still be taken back, so slaves are sent no more.
    */
   readonly writtenWhere: number
   /** Everything below is as durable as this storage can make it; moves only after it has happened. */
@@ -140,6 +147,12 @@ export interface CommitLogStorage {
   reserve(size: number): boolean
   /** Makes the first `size` reserved bytes part of the log. */
   commit(size: number): void
+  /**
+   * A slave's append: bytes of its master's log as they are, blanks included, cut anywhere; they go on over a segment's end where the
+   * segments' size puts it. Bytes have to follow `maxOffset`; only an empty log may begin at another offset, where a segment begins.
+   * @throws when they do not follow, or there is no room. Some of them may have been taken then: `maxOffset` says how many.
+   */
+  appendRaw(physicalOffset: number, bytes: Uint8Array): void
   /** Why the last `reserve` failed: names the limit and the option that raises it. */
   readonly refusal: PutRefusal | undefined
   /**
@@ -147,7 +160,7 @@ export interface CommitLogStorage {
    * when that failed: the caller then never calls it again. Called with one flush in flight at most.
    */
   flush(offset: number): void | Promise<void>
-  /** A view of `size` bytes at a physical offset, or undefined when they are not, or no longer, held in one segment. Stays valid. */
+  /** `size` bytes at a physical offset, or undefined when they are not, or no longer, held in one segment. They stay what they are. */
   read(physicalOffset: number, size: number): Buffer | undefined
   /** The same for who is done with it before the next call: a view that is valid no longer than that. */
   peek(physicalOffset: number, size: number): Buffer | undefined
@@ -155,7 +168,7 @@ export interface CommitLogStorage {
   readChunk(physicalOffset: number, limit: number): Buffer | undefined
   /** Called when `minOffset` has moved up because the oldest segment was dropped. */
   onDropped: (() => void) | undefined
-  /** Called when `writtenWhere` has moved; never by a storage that writes within `commit`. */
+  /** Called when `writtenWhere` has moved; never by a storage that writes within `commit` and `appendRaw`. */
   onWritten: (() => void) | undefined
   /** Called when bytes could not be written: the log has been taken back to `end` already. */
   onWriteFailed: ((failure: WriteFailure) => void) | undefined

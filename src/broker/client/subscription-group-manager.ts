@@ -1,5 +1,5 @@
 import type { Clock } from '../../internal/clock.ts'
-import type { DataVersion } from '../../protocol/topic-config.ts'
+import { type DataVersion, isSameVersion } from '../../protocol/topic-config.ts'
 import type { BrokerConfig } from '../broker-config.ts'
 import { isLegalGroup } from '../names.ts'
 
@@ -87,6 +87,17 @@ export class SubscriptionGroupManager {
     this.#table.set(config.groupName, config)
     this.dataVersion.timestamp = this.#clock.now()
     this.dataVersion.counter++
+  }
+
+  isVersion(version: DataVersion): boolean {
+    return isSameVersion(this.dataVersion, version)
+  }
+
+  /** A slave's table becomes its master's. */
+  replaceAll(configs: Iterable<SubscriptionGroupConfig>, version: DataVersion): void {
+    this.#table.clear()
+    for (const config of configs) this.#table.set(config.groupName, config)
+    Object.assign(this.dataVersion, version)
   }
 
   get table(): ReadonlyMap<string, SubscriptionGroupConfig> {

@@ -15,6 +15,7 @@ import type { PutMessageResult } from '../../store/types.ts'
 import type { Connection } from '../../transport/connection.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import { REJECTED } from '../remarks.ts'
 import { badQueue, checkMessage, Refusal } from '../send/message-check.ts'
 import { delayTimeLevel, type PendingMessage, prepareHalfMessage, putMessage } from '../send/put-message.ts'
 import { acceptedCode, putRefusal } from '../send/put-result.ts'
@@ -48,11 +49,7 @@ export class SendMessageProcessor {
   asyncSendMessage(request: RemotingCommand, connection: Connection): MaybePromise<OutgoingFrame> {
     const broker = this.#broker
     if (broker.storeConfig.brokerRole === 'SLAVE' || broker.store.isOSPageCacheBusy()) {
-      return RemotingCommand.response(
-        request,
-        ResponseCode.SYSTEM_BUSY,
-        '[REJECTREQUEST]system busy, start flow control for a while'
-      )
+      return RemotingCommand.response(request, ResponseCode.SYSTEM_BUSY, REJECTED)
     }
     const header = decodeSendMessageRequestHeader(request)
     const { body } = request

@@ -16,7 +16,7 @@ import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
 import { isTagType, parseSubscription, tagsFilter } from '../client/subscription.ts'
 import type { SubscriptionGroupConfig } from '../client/subscription-group-manager.ts'
-import { FAQ } from '../remarks.ts'
+import { FAQ, REJECTED } from '../remarks.ts'
 
 /** Java's `PullSysFlag`. */
 const COMMIT_OFFSET = 1
@@ -58,6 +58,10 @@ function pull(
   const refuse = (code: number, remark: string, ext: ExtFields = {}): RemotingCommand =>
     RemotingCommand.response(request, code, remark, ext)
   const { config } = broker
+  const slave = broker.storeConfig.brokerRole === 'SLAVE'
+  if (slave && !config.slaveReadEnable) {
+    return refuse(ResponseCode.SYSTEM_BUSY, REJECTED)
+  }
   if (!isReadable(config.brokerPermission)) {
     return refuse(ResponseCode.NO_PERMISSION, `the broker[${broker.brokerIP}] pulling message is forbidden`, {
       forbiddenType: BROKER_FORBIDDEN
@@ -114,7 +118,9 @@ function pull(
   if (maySuspend && (header.sysFlag & COMMIT_OFFSET) !== 0) {
     broker.consumerOffsetManager.commitOffset(header.group, header.topic, header.queueId, header.commitOffset)
   }
-  const code = pullCode(result.status, header.queueOffset)
+  let code = pullCode(result.status, header.queueOffset)
+  // A slave gives what it has; whoever is ahead of it goes back to the master.
+  if (slave && result.status !== 'FOUND') code = ResponseCode.PULL_RETRY_IMMEDIATELY
   if (code === ResponseCode.PULL_NOT_FOUND && maySuspend && (header.sysFlag & SUSPEND) !== 0 && !request.isOneway) {
     return suspend(broker, request, connection, header, filter)
   }
@@ -204,7 +210,8 @@ function answer(
   groupConfig: SubscriptionGroupConfig
 ): RemotingCommand {
   const response = RemotingCommand.response(request, code, result.status, {
-    suggestWhichBrokerId: '0',
+    suggestWhichBrokerId:
+      broker.config.slaveReadEnable && broker.storeConfig.brokerRole !== 'SLAVE' ? String(groupConfig.brokerId) : '0',
     nextBeginOffset: String(result.nextBeginOffset),
     minOffset: String(result.minOffset),
     maxOffset: String(result.maxOffset),

@@ -13,6 +13,7 @@ import { DLQ_PREFIX, RETRY_PREFIX, SCHEDULE_TOPIC } from '../../protocol/topics.
 import type { PutMessageResult } from '../../store/types.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import { REJECTED } from '../remarks.ts'
 import { type PendingMessage, putMessage } from '../send/put-message.ts'
 import { groupMissing, READ_WRITE, V3_4_9 } from '../send/retry-and-dlq.ts'
 import { StoredProperties } from '../send/stored-properties.ts'
@@ -32,6 +33,7 @@ function sendBack(broker: BrokerServices, request: RemotingCommand): MaybePromis
   const group = requiredText(fields, 'group')
   const requestedLevel = requiredInt(fields, 'delayLevel')
   const respond = (code: number, remark?: string): RemotingCommand => RemotingCommand.response(request, code, remark)
+  if (broker.storeConfig.brokerRole === 'SLAVE') return respond(ResponseCode.SYSTEM_BUSY, REJECTED)
   const groupConfig = broker.subscriptionGroupManager.findSubscriptionGroupConfig(group)
   if (groupConfig === undefined) {
     const missing = groupMissing(group)

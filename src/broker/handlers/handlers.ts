@@ -23,6 +23,7 @@ import { consumerSendMsgBack } from './36-consumer-send-msg-back.ts'
 import { endTransaction } from './37-end-transaction.ts'
 import { getConsumerListByGroup } from './38-get-consumer-list-by-group.ts'
 import { lockBatchMq, unlockBatchMq } from './41-lock-batch-mq.ts'
+import { getAllConsumerOffset, getAllDelayOffset } from './43-get-all-consumer-offset.ts'
 import { checkClientConfig } from './46-check-client-config.ts'
 import {
   getAllSubscriptionGroupConfig,
@@ -59,6 +60,8 @@ const FACTORIES: ReadonlyArray<readonly [codes: readonly number[], factory: Hand
   [[RequestCode.GET_CONSUMER_LIST_BY_GROUP], getConsumerListByGroup],
   [[RequestCode.LOCK_BATCH_MQ], lockBatchMq],
   [[RequestCode.UNLOCK_BATCH_MQ], unlockBatchMq],
+  [[RequestCode.GET_ALL_CONSUMER_OFFSET], getAllConsumerOffset],
+  [[RequestCode.GET_ALL_DELAY_OFFSET], getAllDelayOffset],
   [[RequestCode.CHECK_CLIENT_CONFIG], checkClientConfig],
   [[RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP], updateAndCreateSubscriptionGroup],
   [[RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG], getAllSubscriptionGroupConfig],

@@ -17,6 +17,15 @@ export class ConsumerOffsetManager {
     queues.set(queueId, offset)
   }
 
+  get offsetTable(): ReadonlyMap<string, ReadonlyMap<number, number>> {
+    return this.#offsets
+  }
+
+  /** A slave takes over what its master has; what the master does not know stays. */
+  putAll(table: ReadonlyMap<string, ReadonlyMap<number, number>>): void {
+    for (const [key, queues] of table) this.#offsets.set(key, new Map(queues))
+  }
+
   cleanOffsetByTopic(topic: string): void {
     for (const key of this.#offsets.keys()) if (key.startsWith(`${topic}@`)) this.#offsets.delete(key)
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../../internal/clock.ts'
 import { MQClientException } from '../../internal/errors.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { isInherited, Perm } from '../../protocol/perm.ts'
-import type { DataVersion, TopicConfig } from '../../protocol/topic-config.ts'
+import { type DataVersion, isSameVersion, type TopicConfig } from '../../protocol/topic-config.ts'
 import { RETRY_PREFIX, TBW102 } from '../../protocol/topics.ts'
 import type { BrokerConfig } from '../broker-config.ts'
 import { isLegalTopic } from '../names.ts'
@@ -120,6 +120,21 @@ export class TopicConfigManager {
     this.#table.set(topicName, topicConfig)
   }
 
+  isVersion(version: DataVersion): boolean {
+    return isSameVersion(this.dataVersion, version)
+  }
+
+  /** A slave's table becomes its master's; names that are not legal, and more queues than a topic may have, are left out. */
+  replaceAll(topicConfigs: Iterable<TopicConfig>, version: DataVersion): void {
+    this.#table.clear()
+    for (const topicConfig of topicConfigs) {
+      const { topicName, readQueueNums, writeQueueNums } = topicConfig
+      if (isLegalTopic(topicName) && isQueueNums(readQueueNums) && isQueueNums(writeQueueNums))
+        this.#table.set(topicName, topicConfig)
+    }
+    Object.assign(this.dataVersion, version)
+  }
+
   deleteTopicConfig(topic: string): void {
     if (this.#table.delete(topic)) this.#nextVersion()
   }
@@ -134,4 +149,8 @@ export class TopicConfigManager {
     this.dataVersion.timestamp = this.#options.clock.now()
     this.dataVersion.counter++
   }
+}
+
+function isQueueNums(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= MAX_QUEUE_NUMS
 }

@@ -305,6 +305,8 @@ describe('replication', () => {
   it('submits the end of the record and answers what the replica says', async () => {
     const asked: number[] = []
     const replicaService = {
+      active: true,
+      wakeUp() {},
       submitReplicaRequest(nextOffset: number) {
         asked.push(nextOffset)
         return asked.length === 1 ? ('PUT_OK' as const) : Promise.resolve('FLUSH_SLAVE_TIMEOUT' as const)
@@ -325,7 +327,10 @@ describe('replication', () => {
       }
     ]
   ])('a replica that %s is FLUSH_SLAVE_TIMEOUT, never a rejection', async (_, submitReplicaRequest) => {
-    const { store } = await startStore({ brokerRole: 'SYNC_MASTER' }, { replicaService: { submitReplicaRequest } })
+    const { store } = await startStore(
+      { brokerRole: 'SYNC_MASTER' },
+      { replicaService: { active: true, wakeUp() {}, submitReplicaRequest } }
+    )
     expect((await store.asyncPutMessage(message())).status).toBe('FLUSH_SLAVE_TIMEOUT')
   })
 

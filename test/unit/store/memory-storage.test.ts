@@ -42,7 +42,7 @@ describe('segments', () => {
     expect(store.dispatchBehindBytes()).toBe(0)
   })
 
-  it('a dropped segment is used again, unless somebody has a view of it', () => {
+  it('a dropped buffer is used again, unless somebody has a view of it', () => {
     const memory = storage({ maxBytes: 1 << 20, whenFull: 'dropOldest', segmentSize: 1 << 16 })
     const buffers: Buffer[] = []
     const views: Buffer[] = []
@@ -58,7 +58,7 @@ describe('segments', () => {
     expect(new Set(buffers).size).toBeLessThan(40)
   })
 
-  it('grow from 64 KiB: an idle store is small', () => {
+  it('buffers grow from 64 KiB: an idle store is small', () => {
     const memory = storage({ maxBytes: 1 << 28, segmentSize: 1 << 30 })
     expect(memory.heldBytes).toBe(0)
     const sizes: number[] = []
@@ -71,11 +71,22 @@ describe('segments', () => {
     expect(sizes.slice(-2)).toEqual([16_777_216, 16_777_216])
   })
 
-  it('a record larger than the next segment would be gets one of its own size', () => {
+  it('a record larger than the next buffer would be gets one of its own size, and follows without a gap', () => {
     const memory = storage({ maxBytes: 1 << 28, segmentSize: 1 << 30 })
     append(memory, 10)
-    expect(append(memory, 4 * 1024 * 1024)).toBe(65_536)
-    expect(memory.read(65_536, 4 * 1024 * 1024)).toBeDefined()
+    expect(append(memory, 4 * 1024 * 1024)).toBe(10)
+    expect(memory.read(10, 4 * 1024 * 1024)).toBeDefined()
+  })
+
+  it('have exactly their size, whatever the buffers are: only their ends have blanks', () => {
+    const memory = storage({ maxBytes: 1 << 28, segmentSize: 1 << 20 })
+    const offsets = Array.from({ length: 300 }, () => append(memory, 10_000))
+    const perSegment = Math.floor(((1 << 20) - 8) / 10_000)
+    expect(offsets).toEqual(offsets.map((_, i) => Math.floor(i / perSegment) * (1 << 20) + (i % perSegment) * 10_000))
+    const blankAt = perSegment * 10_000
+    const blank = memory.read(blankAt, (1 << 20) - blankAt)!
+    expect([blank.readInt32BE(0), blank.readInt32BE(4)]).toEqual([blank.length, BLANK_MAGIC])
+    expect(blank.subarray(8).every((byte) => byte === 0)).toBe(true)
   })
 
   it('a record larger than mappedFileSizeCommitLog is illegal, and nothing is written', async () => {
@@ -108,6 +119,72 @@ describe('segments', () => {
     expect([...decodeMessages(chunks[0]!.subarray(0, blank)), ...decodeMessages(chunks[1]!)]).toHaveLength(10)
     expect(Buffer.concat(store.getBulkCommitLogData(100, 50))).toEqual(chunks[0]!.subarray(100, 150))
     expect(store.getBulkCommitLogData(store.getMaxPhyOffset(), 10)).toEqual([])
+  })
+})
+
+describe('raw bytes', () => {
+  /** The whole of `from`, cut into pieces whose lengths go round in `lengths`. */
+  function copyRaw(from: MemoryStorage, to: MemoryStorage, lengths: number[]): void {
+    for (let at = to.maxOffset || from.minOffset, i = 0; at < from.maxOffset; i++) {
+      const chunk = from.readChunk(at, lengths[i % lengths.length]!)!
+      to.appendRaw(at, chunk)
+      at += chunk.length
+    }
+  }
+
+  const whole = (memory: MemoryStorage): Buffer => {
+    const parts: Buffer[] = []
+    for (let at = memory.minOffset; at < memory.maxOffset; at += parts.at(-1)!.length) parts.push(memory.readChunk(at, 1 << 20)!)
+    return Buffer.concat(parts)
+  }
+
+  it('store-80 make the same log, cut anywhere, over segments and blanks; records that lie in two buffers can be read', () => {
+    const master = storage({ maxBytes: 1 << 24, segmentSize: 100_000 })
+    const records: Array<[number, number]> = []
+    for (let i = 0; i < 600; i++) {
+      const size = 100 + ((i * 7919) % 3000)
+      records.push([append(master, size), size])
+    }
+    for (const lengths of [[32_768], [1, 999, 12_345], [100_000]]) {
+      const slave = storage({ maxBytes: 1 << 24, segmentSize: 100_000 })
+      copyRaw(master, slave, lengths)
+      expect(slave.maxOffset).toBe(master.maxOffset)
+      expect(whole(slave).equals(whole(master))).toBe(true)
+      for (const [offset, size] of records) expect(slave.read(offset, size)!.equals(master.read(offset, size)!)).toBe(true)
+    }
+  })
+
+  it('store-80 a slave that becomes a master goes on as its master would have', () => {
+    const [master, slave] = [storage({ segmentSize: 4096 }), storage({ segmentSize: 4096 })]
+    for (let i = 0; i < 5; i++) append(master, 1000)
+    copyRaw(master, slave, [777])
+    for (const memory of [master, slave]) for (let i = 0; i < 5; i++) append(memory, 1100)
+    expect(whole(slave)).toEqual(whole(master))
+  })
+
+  it('store-80 that do not follow are refused, and nothing changes; only an empty log may begin elsewhere', () => {
+    const memory = storage({ segmentSize: 4096 })
+    memory.appendRaw(8192, Buffer.alloc(100, 1))
+    expect([memory.minOffset, memory.maxOffset]).toEqual([8192, 8292])
+    for (const offset of [0, 8192, 8291, 8293, 12_288]) {
+      expect(() => memory.appendRaw(offset, Buffer.alloc(10))).toThrow(/ends at offset 8292: bytes for \d+ cannot follow/)
+    }
+    expect(() => storage().appendRaw(-1, Buffer.alloc(10))).toThrow(/cannot follow/)
+    expect(memory.maxOffset).toBe(8292)
+    expect(append(memory, 3996 - 8 - 0)).toBe(8292)
+    expect(append(memory, 10)).toBe(12_288)
+  })
+
+  it('process-R10 are refused where the store is full, or push out the oldest', () => {
+    const full = storage({ maxBytes: 100_000 })
+    expect(() => full.appendRaw(0, Buffer.alloc(120_000))).toThrow(/memory store is full.*maxBytes/)
+    expect(full.heldBytes).toBeLessThanOrEqual(100_000)
+    full.close()
+    expect(() => full.appendRaw(full.maxOffset, Buffer.alloc(1))).toThrow(/shut down/)
+    const rolling = storage({ maxBytes: 100_000, whenFull: 'dropOldest' })
+    for (let at = 0; at < 1_000_000; at += 1000) rolling.appendRaw(at, Buffer.alloc(1000))
+    expect(rolling.heldBytes).toBeLessThanOrEqual(100_000)
+    expect(rolling.maxOffset).toBe(1_000_000)
   })
 })
 
