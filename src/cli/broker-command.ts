@@ -1,9 +1,9 @@
 import { parseBrokerProperties } from '../broker/broker-properties.ts'
-import type { Logger } from '../internal/logger.ts'
 import { LoopbackBroker } from '../loopback/loopback-broker.ts'
 import type { LoopbackTopicOptions } from '../loopback/loopback-options.ts'
 import { DEFAULT_NAMESRV_CONFIG } from '../nameserver/namesrv-config.ts'
 import { fileContents, oneOf, parseOptions, required, UsageError, wholeNumber } from './arguments.ts'
+import { stderrLogger } from './stderr-logger.ts'
 
 const HELP = `rocketmq-producer broker [options]
   --host ADDRESS                 address to bind (127.0.0.1)
@@ -20,14 +20,6 @@ const HELP = `rocketmq-producer broker [options]
   --set NAME=VALUE               one of them; may be given again
   --json                         the ready line as JSON
 SIGTERM or SIGINT finishes what is in flight and exits 0.`
-
-/** Errors and warnings only: the ready line is what people look for. */
-const stderrLogger: Logger = {
-  debug() {},
-  info() {},
-  warn: (message) => void process.stderr.write(`WARN ${message}\n`),
-  error: (message) => void process.stderr.write(`ERROR ${message}\n`)
-}
 
 export async function brokerCommand(args: readonly string[]): Promise<number> {
   const values = parseOptions(args, {

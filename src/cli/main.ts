@@ -4,6 +4,7 @@ import { UsageError } from './arguments.ts'
 const HELP = `rocketmq-producer broker   starts a name server and a broker on this machine
 rocketmq-producer send     sends messages
 rocketmq-producer bench    measures sending
+rocketmq-producer bench-store  measures the store in files, without a network
 
 rocketmq-producer COMMAND --help lists a command's options.`
 
@@ -17,6 +18,8 @@ async function run(argv: readonly string[]): Promise<number> {
       return (await import('./send-command.ts')).sendCommand(args)
     case 'bench':
       return (await import('./bench-command.ts')).benchCommand(args)
+    case 'bench-store':
+      return (await import('./bench-store-command.ts')).benchStoreCommand(args)
     case undefined:
     case 'help':
     case '--help':
@@ -24,12 +27,18 @@ async function run(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${HELP}\n`)
       return command === undefined ? 2 : 0
     default:
-      throw new UsageError(`"${command}" is no command. Known: broker, send, bench`)
+      throw new UsageError(`"${command}" is no command. Known: broker, send, bench, bench-store`)
   }
 }
 
 /** What the layers below say of an argument that is wrong. */
-const WRONG_ARGUMENT: ReadonlySet<unknown> = new Set(['BAD_ADDRESS', 'BAD_OPTION', 'BAD_PROPERTY', 'ILLEGAL_ARGUMENT'])
+const WRONG_ARGUMENT: ReadonlySet<unknown> = new Set([
+  'BAD_ADDRESS',
+  'BAD_OPTION',
+  'BAD_PROPERTY',
+  'ILLEGAL_ARGUMENT',
+  'STORE_DIRECTORY'
+])
 
 // Whoever read our output has gone, as `head` does: nobody is left to tell.
 process.stdout.on('error', () => process.exit(1))
