@@ -43,8 +43,14 @@ export interface BrokerConfig {
   registerBrokerTimeoutMills: number
   /** @default false */
   rejectTransactionMessage: boolean
-  /** After how long a half message that asks for it is only resolved by a check. @default 6000 */
+  /** How old a half message has to be before its producer is asked about it; messages may ask for more. @default 6000 */
   transactionTimeOut: number
+  /** How often open half messages are looked for. @default 30000 */
+  transactionCheckInterval: number
+  /** How often a producer is asked about one message before it is put aside in `TRANS_CHECK_MAX_TIME_TOPIC`. @default 15 */
+  transactionCheckMax: number
+  /** Whether replies are stored in the cluster's reply topic besides being handed to the requester. @default true */
+  storeReplyMessageEnable: boolean
   /** @default 'RMQ_SYS_TRACE_TOPIC' */
   msgTraceTopicName: string
   /** Whether the trace topic exists from the start. @default false */
@@ -82,6 +88,9 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   registerBrokerTimeoutMills: 24_000,
   rejectTransactionMessage: false,
   transactionTimeOut: 6000,
+  transactionCheckInterval: 30_000,
+  transactionCheckMax: 15,
+  storeReplyMessageEnable: true,
   msgTraceTopicName: 'RMQ_SYS_TRACE_TOPIC',
   traceTopicEnable: false,
   slaveReadEnable: false,
@@ -94,6 +103,8 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
 /** Names end up in topic names, in properties and in routes. */
 const NAME = /^[%|a-zA-Z0-9_-]{1,127}$/
 const MAX_QUEUES = 65_535
+/** Ms; timers cannot be set for longer. */
+const LONGEST_TIMER = 0x7fffffff
 
 type Bound = readonly [low: number, high: number]
 
@@ -109,6 +120,8 @@ const BOUNDS: { readonly [K in keyof BrokerConfig as BrokerConfig[K] extends num
   registerNameServerPeriod: MILLIS,
   registerBrokerTimeoutMills: [1, Number.MAX_SAFE_INTEGER],
   transactionTimeOut: MILLIS,
+  transactionCheckInterval: [1, LONGEST_TIMER],
+  transactionCheckMax: [1, Number.MAX_SAFE_INTEGER],
   channelExpiredTimeout: [1, Number.MAX_SAFE_INTEGER],
   defaultQueryMaxNum: [1, 1024]
 }

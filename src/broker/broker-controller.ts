@@ -37,6 +37,7 @@ import { SlaveSynchronize } from './slave/slave-synchronize.ts'
 import { BrokerStatsManager } from './stats/broker-stats-manager.ts'
 import { newTopicConfig } from './topic/topic-config.ts'
 import { MAX_QUEUE_NUMS, TopicConfigManager } from './topic/topic-config-manager.ts'
+import { TransactionalMessageCheckService } from './transaction/transactional-message-check-service.ts'
 
 export interface BrokerControllerOptions {
   config?: Partial<BrokerConfig> | undefined
@@ -97,6 +98,7 @@ export class BrokerController implements BrokerServices {
   readonly #server: RemotingServer
   readonly #client: RemotingClient
   readonly #registration: NameServerRegistration
+  readonly #transactionalMessageCheckService: TransactionalMessageCheckService
   readonly #wantedPort: number
   readonly #inFlight = new InFlightRequests()
   readonly #hasAcl: boolean
@@ -180,6 +182,7 @@ export class BrokerController implements BrokerServices {
           }
         })
       : undefined
+    this.#transactionalMessageCheckService = new TransactionalMessageCheckService(this)
     this.store.onMessageArriving((arrived) => this.pullRequestHoldService.notifyMessageArriving(arrived))
     this.#server.onConnectionClosed((connection) => {
       this.producerManager.onConnectionClosed(connection)
@@ -212,6 +215,7 @@ export class BrokerController implements BrokerServices {
     if ((this.#state as State) === 'STOPPED') return
     this.#state = 'RUNNING'
     this.#scanClients()
+    this.#transactionalMessageCheckService.start()
   }
 
   /** Leaves the name servers, stops accepting, answers what is in flight, closes the store. Calling it again is harmless. */
@@ -275,10 +279,13 @@ export class BrokerController implements BrokerServices {
     this.#scanTimer?.cancel()
     await this.#registration.stop()
     this.pullRequestHoldService.shutdown()
+    this.broker2Client.shutdown()
+    const checked = this.#transactionalMessageCheckService.shutdown()
     this.slaveSynchronize?.stop()
     await this.haService.shutdown()
     // Settles every put that waits for a flush or a slave; their answers still leave, then the connections are closed.
     await this.store.shutdown()
+    await checked
     await this.#inFlight.idle()
     await Promise.all([...this.#server.connections].map((connection) => connection.handedOver()))
     await this.#server.close()

@@ -22,7 +22,7 @@ export function registerClientProcessors(
     return undefined
   })
   remoting.registerProcessor(RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT, (request, connection) =>
-    pushReply(producers, request, connection)
+    pushReply(producers, request, connection, remoting, logger)
   )
   // For consumers only, oneway: nothing to do, nothing to answer.
   remoting.registerProcessor(RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, () => undefined)
@@ -66,12 +66,16 @@ function checkTransactionState(
 async function pushReply(
   producers: ReadonlyMap<string, ProducerHandle>,
   request: RemotingCommand,
-  connection: Connection
+  connection: Connection,
+  remoting: RemotingClient,
+  logger: Logger
 ): Promise<RemotingCommand> {
   for (const producer of producers.values()) {
     const answer = producer.processReply?.(request, connection)
     const taken = isPromise(answer) ? await answer : answer
     if (taken !== undefined) return taken
   }
+  remoting.stats.lateReplies++
+  logger.debug(`a reply from ${connection.remoteAddr} was dropped: nobody waits for it (any more)`)
   return RemotingCommand.response(request, ResponseCode.SUCCESS)
 }

@@ -4,6 +4,7 @@ import { encodeHeartbeat, type HeartbeatData } from '../protocol/heartbeat.ts'
 import { javaHashCode } from '../protocol/java-hash.ts'
 import { LanguageCode, type LanguageName } from '../protocol/language-code.ts'
 import { emptyExtFields, RemotingCommand } from '../protocol/remoting-command.ts'
+import type { Connection } from '../transport/connection.ts'
 import type { RemotingClient } from '../transport/remoting-client.ts'
 
 export interface HeartbeatSettings {
@@ -32,6 +33,8 @@ export class HeartbeatService {
   readonly #versions = new Map<string, number>()
   /** What a broker knows of this client, by address; only of brokers that understand the second version. */
   readonly #fingerprints = new Map<string, number>()
+  /** The connection over which each broker took the latest heartbeat. */
+  readonly #taken = new Map<string, Connection>()
 
   constructor(remoting: RemotingClient, logger: Logger, settings: HeartbeatSettings) {
     this.#remoting = remoting
@@ -42,6 +45,12 @@ export class HeartbeatService {
   /** MQVersion ordinal of the broker's latest answer. */
   brokerVersion(addr: string): number | undefined {
     return this.#versions.get(addr)
+  }
+
+  /** Whether the broker has taken a heartbeat over the connection that is in use now: it can call this client back. */
+  reaches(addr: string): boolean {
+    const connection = this.#remoting.connection(addr)
+    return connection !== undefined && this.#taken.get(addr) === connection
   }
 
   /** Settles when every broker has answered, or will not. */
@@ -75,6 +84,7 @@ export class HeartbeatService {
   /** The address is no broker's any more. */
   forget(addr: string): void {
     this.#versions.delete(addr)
+    this.#taken.delete(addr)
     this.#fingerprints.delete(addr)
   }
 
@@ -86,6 +96,8 @@ export class HeartbeatService {
     request.language = LanguageCode[this.#settings.language]
     const answer = await this.#ask(addr, 'heartbeat', request)
     if (answer === undefined) return
+    const connection = this.#remoting.connection(addr)
+    if (connection !== undefined) this.#taken.set(addr, connection)
     const result = heartbeatResult(answer)
     this.#versions.set(addr, result.version)
     if (result.supportsV2 && !result.subChange) this.#fingerprints.set(addr, heartbeatFingerprint)

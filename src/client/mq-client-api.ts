@@ -1,5 +1,6 @@
 import { MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { RequestCode, ResponseCode } from '../protocol/codes.ts'
+import { type EndTransactionRequestHeader, encodeEndTransactionHeader } from '../protocol/end-transaction-header.ts'
 import type { Message } from '../protocol/message.ts'
 import { MessageConst } from '../protocol/message-const.ts'
 import type { MessageQueue } from '../protocol/message-queue.ts'
@@ -119,6 +120,19 @@ export class MQClientAPI {
   ): Promise<void> {
     const request = this.#sendRequest(message, header, this.#onewayOptions)
     await this.#remoting.invokeOneway(addr, request, timeoutMillis, holder)
+  }
+
+  /** END_TRANSACTION, which has no answer; settles when the bytes are with the socket. @param remark for the broker's log. */
+  async endTransactionOneway(
+    addr: string,
+    header: EndTransactionRequestHeader,
+    remark: string | undefined,
+    timeoutMillis: number
+  ): Promise<void> {
+    const fields = encodeEndTransactionHeader(header)
+    const request = RemotingCommand.request(RequestCode.END_TRANSACTION, fields, undefined, this.#serializeType)
+    request.remark = remark
+    await this.#remoting.invokeOneway(addr, request, timeoutMillis)
   }
 
   /**

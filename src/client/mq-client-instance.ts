@@ -8,6 +8,7 @@ import { RemotingClient } from '../transport/remoting-client.ts'
 import type { RPCHook } from '../transport/rpc-hook.ts'
 import { SocksNetwork } from '../transport/socks-network.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
+import { Announcement } from './announcement.ts'
 import { BrokerAddresses, type CheckedRoute } from './broker-addresses.ts'
 import { BrokerTable } from './broker-table.ts'
 import { buildClientId, localAddress } from './client-id.ts'
@@ -48,6 +49,7 @@ export class MQClientInstance {
   readonly #brokers = new BrokerTable()
   readonly #routes: RouteTable
   readonly #heartbeats: HeartbeatService
+  readonly #announcement: Announcement
   readonly #producers = new Map<string, ProducerHandle>()
   readonly #pollMillis: number
   readonly #heartbeatMillis: number
@@ -81,6 +83,7 @@ export class MQClientInstance {
     this.#routes = new RouteTable(lookup, this.#brokers, this.clock, this.logger)
     const heartbeat = { clientId, language, serializeType, timeoutMillis, version2: options.useHeartbeatV2 ?? false }
     this.#heartbeats = new HeartbeatService(this.remoting, this.logger, heartbeat)
+    this.#announcement = new Announcement(this.#heartbeats, this.clock, this.#heartbeatMillis)
     registerClientProcessors(this.remoting, this.#producers, this.logger)
     this.remoting.on('connected', (addr) => this.#onConnected(addr))
   }
@@ -186,6 +189,14 @@ export class MQClientInstance {
   /** Settles when every master has answered, or will not. Never rejects. */
   async sendHeartbeatToAllBrokers(): Promise<void> {
     await this.#heartbeats.send(this.#brokers.masters(), this.#producers.keys())
+  }
+
+  /**
+   * Makes itself known to the known masters, so that replies find this client: any of them may have to deliver one. Undefined when all
+   * know it already; else settles when they do, or after `timeoutMillis`. Never rejects.
+   */
+  announce(timeoutMillis: number): Promise<void> | undefined {
+    return this.#announcement.announce(this.#brokers.masters(), this.#producers.keys(), timeoutMillis)
   }
 
   #remotingClient(options: ClientOptions): RemotingClient {

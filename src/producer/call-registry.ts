@@ -44,13 +44,10 @@ export class CallRegistry {
     if (this.#size === 0) listener()
   }
 
-  /** Ends every call with an error of its own. Nobody may add calls meanwhile. */
+  /** Ends every call with an error of its own; one whose answer is being handled right now stays, and ends by itself. */
   giveUpAll(error: () => RocketMQError): void {
-    let before: number
-    do {
-      before = this.#size
-      this.#first?.giveUp(error())
-      // A call whose answer is being handled right now stays, and ends by itself.
-    } while (this.#size < before)
+    const calls: RegisteredCall[] = []
+    for (let call = this.#first; call !== undefined; call = call.nextCall) calls.push(call)
+    for (const call of calls) call.giveUp(error())
   }
 }

@@ -33,11 +33,7 @@ export function createSendCall(
   if (typeof options !== 'object') throw notOptions(options)
   const { signal } = options
   if (signal !== undefined) checkSignal(signal)
-  const timeout = options.timeout ?? config.sendMsgTimeout
-  if (typeof timeout !== 'number' || !(timeout <= LONGEST_TIMEOUT)) {
-    throw illegal(`timeout is ${String(timeout)}: a number of ms up to ${LONGEST_TIMEOUT} is needed`)
-  }
-  if (timeout <= 0) throw new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT' })
+  const timeout = checkTimeout(options.timeout ?? config.sendMsgTimeout)
 
   const batch = Array.isArray(input)
   const messages = input as readonly Message[]
@@ -88,18 +84,27 @@ export function createOwnCall(
 }
 
 /** @throws MQClientException for something else than a signal, or when it has aborted. */
-function checkSignal(signal: AbortSignal): void {
+export function checkSignal(signal: AbortSignal): void {
   if (typeof signal !== 'object' || signal === null || typeof signal.addEventListener !== 'function') {
     throw illegal('signal is not an AbortSignal')
   }
   if (signal.aborted) throw abortedError(signal)
 }
 
-function notOptions(options: unknown): MQClientException {
+export function notOptions(options: unknown): MQClientException {
   return new MQClientException(`the options of a send are ${String(options)}: allowed is an object`, {
     code: 'ILLEGAL_ARGUMENT',
     hint: 'send(message, { timeout, queue, selector, arg, signal }): by name, where Java takes a list.'
   })
+}
+
+/** @throws MQClientException when it is no number of ms that a timer takes; RemotingTooMuchRequestException when nothing is left. */
+export function checkTimeout(timeout: number): number {
+  if (typeof timeout !== 'number' || !(timeout <= LONGEST_TIMEOUT)) {
+    throw illegal(`timeout is ${String(timeout)}: a number of ms up to ${LONGEST_TIMEOUT} is needed`)
+  }
+  if (timeout <= 0) throw new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT' })
+  return timeout
 }
 
 /**

@@ -29,10 +29,13 @@ import type { ProducerContext } from './producer-context.ts'
 import { type DefaultMQProducerOptions, type ProducerConfig, producerConfig } from './producer-options.ts'
 import { producerStats } from './producer-stats.ts'
 import { PublishTopics } from './publish-topic.ts'
+import { RequestFutures } from './request-futures.ts'
+import type { RequestOptions, RequestOutcome } from './request-options.ts'
 import { runCallback, type SendOutcome } from './send-call.ts'
 import { toRocketMQError } from './send-error.ts'
 import type { SendMessageCallback, SendOptions } from './send-options.ts'
 import type { ServiceState } from './service-state.ts'
+import type { TransactionChecks } from './transaction-checks.ts'
 import { checkGroup } from './validators.ts'
 
 const DEFAULT_PRODUCER_GROUP = 'DEFAULT_PRODUCER'
@@ -49,10 +52,13 @@ export class DefaultMQProducerImpl {
   readonly logger: Logger
   readonly stats = producerStats()
   readonly events = new EventEmitter<ConnectionEvents>()
+  /** Of a transaction producer; set before the start. */
+  transactionChecks: TransactionChecks | undefined = undefined
   readonly #producer: MQProducer
   readonly #options: DefaultMQProducerOptions
   readonly #calls = new CallRegistry()
   readonly #drainers: Drainers
+  readonly #requests: RequestFutures
   #state: ServiceState = 'CREATE_JUST'
   /** Present from the start on. */
   #context: ProducerContext | undefined
@@ -81,6 +87,7 @@ export class DefaultMQProducerImpl {
     this.#drainers = new Drainers(this.logger)
     this.hooks = new ProducerHooks(this.logger)
     this.topics = new PublishTopics(this.config.namespace)
+    this.#requests = new RequestFutures(this.topics)
     if (this.config.backPressure) this.backPressure = new BackPressure(backPressureLimits(this.config))
   }
 
@@ -202,7 +209,14 @@ export class DefaultMQProducerImpl {
   }
 
   #handle(): ProducerHandle {
-    return { producerGroup: this.producerGroup, publishTopics: () => this.topics.names() }
+    const { producerGroup, transactionChecks } = this
+    const handle: ProducerHandle = {
+      producerGroup,
+      publishTopics: () => this.topics.names(),
+      processReply: (request) => this.#context && this.#requests.processReply(this.#context, request)
+    }
+    if (transactionChecks === undefined) return handle
+    return { ...handle, checkTransactionState: (connection, request) => transactionChecks.accept(connection, request) }
   }
 
   shutdown(): Promise<void> {
@@ -232,6 +246,7 @@ export class DefaultMQProducerImpl {
     this.#drained = true
     this.backPressure?.close()
     this.#calls.giveUpAll(() => new MQClientException('the producer was shut down before the send ended', { code: 'SHUTDOWN' }))
+    this.#requests.close()
     await this.#leave(instance)
   }
 
@@ -322,6 +337,18 @@ export class DefaultMQProducerImpl {
 
   sendForCallback(input: Message | readonly Message[], options: SendOptions | undefined, callback: SendMessageCallback): void {
     this.send(input, options, 'ASYNC', { resolve: undefined, reject: undefined, callback })
+  }
+
+  /** Sends a request, and settles `outcome` once: with its reply, or with why there is none. */
+  request(message: Message, options: RequestOptions | undefined, outcome: RequestOutcome): void {
+    try {
+      this.#requests.request(this.context, message, options ?? NO_OPTIONS, outcome)
+    } catch (thrown) {
+      const error = toRocketMQError(thrown)
+      const { callback, reject } = outcome
+      if (callback === undefined) reject?.(error)
+      else queueMicrotask(() => runCallback<Message>(callback, error, undefined, this))
+    }
   }
 
   /** A callback never runs before the call that was given it has returned. */

@@ -9,9 +9,11 @@ import { DefaultMQProducerImpl } from './default-mq-producer-impl.ts'
 import type { MQProducer } from './mq-producer.ts'
 import { BACK_PRESSURE_NUM, BACK_PRESSURE_SIZE, type DefaultMQProducerOptions } from './producer-options.ts'
 import type { ProducerStats } from './producer-stats.ts'
+import type { RequestCallback, RequestOptions } from './request-options.ts'
 import type { SendMessageHook } from './send-message-context.ts'
 import type { SendMessageCallback, SendOptions } from './send-options.ts'
 import type { ServiceState } from './service-state.ts'
+import type { TransactionSendOptions, TransactionSendResult } from './transaction-listener.ts'
 
 /**
  * Sends messages to a RocketMQ cluster, 4.7 to 5.x; Java's `DefaultMQProducer`.
@@ -226,8 +228,45 @@ export class DefaultMQProducer implements MQProducer {
     await this.impl.sendForPromise(message, options as SendOptions | undefined, 'ONEWAY')
   }
 
+  /**
+   * Sends a request and resolves with the reply: a message that a consumer of the topic sends back, see `MessageUtil.createReplyMessage`.
+   * Brokers since 4.6 deliver replies. A reply that comes late, or a second one, is dropped.
+   *
+   * `timeout` covers sending and waiting. `queue`, `selector` and `signal` work as in {@link send}.
+   *
+   * @throws RequestTimeoutException (10006) when the broker has the request, but no reply came in time.
+   * @throws MQClientException when the request could not be sent (`cause` says why), or was aborted.
+   *
+   * @example
+   * const reply = await producer.request(new Message({ topic: 'Quotes', body: 'EUR/USD' }), { timeout: 2000 })
+   * console.log(reply.body.toString())
+   */
+  request<Arg>(message: Message, options?: RequestOptions<Arg>): Promise<Message>
+  /** The same with a callback, which runs exactly once; everything that goes wrong reaches it, wrong use too. */
+  request<Arg>(message: Message, options: RequestOptions<Arg>, callback: RequestCallback): void
+  request<Arg>(
+    message: Message,
+    options?: RequestOptions<Arg>,
+    callback?: RequestCallback
+    // biome-ignore lint/suspicious/noConfusingVoidType: one implementation of a form that returns and one that does not
+  ): Promise<Message> | void {
+    const given = options as RequestOptions | undefined
+    if (typeof options === 'function') {
+      // Plain JavaScript that left the options out: the callback must not be lost.
+      this.impl.request(message, undefined, { callback: options as RequestCallback })
+    } else if (callback === undefined) {
+      return new Promise((resolve, reject) => this.impl.request(message, given, { resolve, reject }))
+    } else {
+      this.impl.request(message, given, { callback })
+    }
+  }
+
   /** @throws MQClientException always: transactions need a producer of their own. */
-  sendMessageInTransaction(): Promise<never> {
+  sendMessageInTransaction(
+    _message?: Message,
+    _arg?: unknown,
+    _options?: TransactionSendOptions
+  ): Promise<TransactionSendResult> {
     return Promise.reject(
       new MQClientException('sendMessageInTransaction not implement, please use TransactionMQProducer class', {
         code: 'UNSUPPORTED'

@@ -2,6 +2,7 @@ import { isPromise } from '../internal/async.ts'
 import { MQClientException, RocketMQError } from '../internal/errors.ts'
 import { type Logger, logText } from '../internal/logger.ts'
 import type { CheckForbiddenContext, CheckForbiddenHook } from './check-forbidden-hook.ts'
+import type { EndTransactionContext, EndTransactionHook } from './end-transaction-hook.ts'
 import type { SendMessageContext, SendMessageHook } from './send-message-context.ts'
 
 /** A producer's hooks, in the order they were registered. */
@@ -9,6 +10,7 @@ export class ProducerHooks {
   readonly #logger: Logger
   readonly #send: SendMessageHook[] = []
   readonly #checkForbidden: CheckForbiddenHook[] = []
+  readonly #endTransaction: EndTransactionHook[] = []
 
   constructor(logger: Logger) {
     this.#logger = logger
@@ -22,6 +24,10 @@ export class ProducerHooks {
     this.#checkForbidden.push(hook)
   }
 
+  registerEndTransactionHook(hook: EndTransactionHook): void {
+    this.#endTransaction.push(hook)
+  }
+
   get any(): boolean {
     return this.#send.length > 0 || this.#checkForbidden.length > 0
   }
@@ -32,6 +38,10 @@ export class ProducerHooks {
 
   get hasCheckForbiddenHook(): boolean {
     return this.#checkForbidden.length > 0
+  }
+
+  get hasEndTransactionHook(): boolean {
+    return this.#endTransaction.length > 0
   }
 
   /**
@@ -68,6 +78,16 @@ export class ProducerHooks {
         this.#ignorePromise(hook.hookName, hook.sendMessageAfter(context))
       } catch (error) {
         this.#report(hook.hookName, 'sendMessageAfter', error)
+      }
+    }
+  }
+
+  endTransaction(context: EndTransactionContext): void {
+    for (const hook of this.#endTransaction) {
+      try {
+        this.#ignorePromise(hook.hookName, hook.endTransaction(context))
+      } catch (error) {
+        this.#report(hook.hookName, 'endTransaction', error)
       }
     }
   }

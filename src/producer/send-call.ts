@@ -281,10 +281,10 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
 }
 
 /** Runs an application's callback; what it throws, or its promise rejects with, is logged. */
-export function runCallback(
-  callback: SendMessageCallback,
+export function runCallback<T = SendResult>(
+  callback: (error: RocketMQError | undefined, result: T | undefined) => void,
   error: RocketMQError | undefined,
-  result: SendResult | undefined,
+  result: T | undefined,
   context: Pick<ProducerContext, 'logger'>
 ): void {
   try {

@@ -5,6 +5,8 @@ export interface TransportStats {
   connectFailures: number
   /** Answers nobody waited for (any more): late, duplicate or with an unknown opaque. They are dropped. */
   lateAnswers: number
+  /** Replies to requests (326) nobody waited for (any more). They are dropped. */
+  lateReplies: number
   /** Requests that got no answer in time. */
   timeouts: number
   /** GO_AWAY answers after which the request was sent again on a new connection. */
@@ -16,5 +18,14 @@ export interface TransportStats {
 }
 
 export function transportStats(): TransportStats {
-  return { connects: 0, connectFailures: 0, lateAnswers: 0, timeouts: 0, goAways: 0, deadConnections: 0, protocolErrors: 0 }
+  return {
+    connects: 0,
+    connectFailures: 0,
+    lateAnswers: 0,
+    lateReplies: 0,
+    timeouts: 0,
+    goAways: 0,
+    deadConnections: 0,
+    protocolErrors: 0
+  }
 }

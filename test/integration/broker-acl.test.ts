@@ -60,9 +60,7 @@ describe('ACL 1.0 at the loopback broker', () => {
 
   it('security-X7 every sending code is checked for the topic, in both serializations', async () => {
     const ask = await start()
-    // Codes that are not served are answered so before anybody looks at who asks.
-    const served = [310, 320, ...((await ask(send({ code: 325 })))[0] === 3 ? [] : [325])]
-    for (const code of served) {
+    for (const code of [310, 320, 325]) {
       for (const serializeType of [0, 1]) {
         expect(await ask(send({ topic: 'Other', code, serializeType }))).toEqual([1, 'No default permission for topic:Other'])
         expect(await ask(send({ topic: 'Mute', code, serializeType }))).toEqual([1, 'No default permission for topic:Mute'])

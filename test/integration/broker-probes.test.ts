@@ -64,9 +64,8 @@ differs(
 )
 differs('admin-43- admin-45-', 'body', 'positions of services that this broker does not have are missing')
 differs('admin-307-CG1-zz admin-222-T66196-nobody-0-true admin-207-NG admin-3001--body', 'code remark', UNSERVED)
-differs('325-reply-no-prop 325-reply-unknown-client 325-reply-ok', 'code ext remark', UNSERVED)
-differs('325-reply-ok', 'code ext remark', UNSERVED)
-differs('37-from-check-commit', 'code remark', 'it ends the copy that the check appended; checks are not made yet')
+differs('325-reply-ok', 'code remark', 'the requester of the recording is not connected here')
+differs('37-from-check-commit', 'code remark', 'it ends the copy that a check appended in the time of the recording')
 differs('admin-305-', 'body', 'without timers there is no topic rmq_sys_wheel_timer')
 differs(
   'x8/bogus-to-wheel',

@@ -7,6 +7,7 @@ export class ProducerManager {
   readonly #clock: Clock
   readonly #groups = new Map<string, Map<Connection, ClientChannelInfo>>()
   readonly #clients = new Map<string, Connection>()
+  #turn = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -38,6 +39,14 @@ export class ProducerManager {
     return this.#groups.get(group)?.values()
   }
 
+  /** A live connection of the group, each in turn; undefined when there is none. */
+  getAvailableChannel(group: string): Connection | undefined {
+    const channels = this.#groups.get(group)
+    if (channels === undefined) return undefined
+    const live = [...channels.keys()].filter((connection) => !connection.closed)
+    return live.length === 0 ? undefined : live[this.#turn++ % live.length]
+  }
+
   get groups(): Iterable<string> {
     return this.#groups.keys()
   }
@@ -65,6 +74,9 @@ export class ProducerManager {
     if (info === undefined) return
     channels.delete(connection)
     if (channels.size === 0) this.#groups.delete(group)
-    if (this.#clients.get(info.clientId) === connection) this.#clients.delete(info.clientId)
+    if (this.#clients.get(info.clientId) !== connection) return
+    // Other groups of the same client are reached by its id as well.
+    for (const others of this.#groups.values()) if (others.get(connection)?.clientId === info.clientId) return
+    this.#clients.delete(info.clientId)
   }
 }

@@ -1,21 +1,22 @@
 import { isPromise, type MaybePromise } from '../../internal/async.ts'
 import { RemotingCommandException } from '../../internal/errors.ts'
+import { logText } from '../../internal/logger.ts'
 import { ResponseCode } from '../../protocol/codes.ts'
 import { booleanField, requiredInt, requiredLong } from '../../protocol/header-fields.ts'
 import type { MessageExt } from '../../protocol/message.ts'
 import { decodeMessage } from '../../protocol/message-codec.ts'
 import { MessageConst } from '../../protocol/message-const.ts'
 import type { OutgoingFrame } from '../../protocol/outgoing-frame.ts'
-import { encodeProperties, type Properties } from '../../protocol/properties.ts'
+import { encodeProperties } from '../../protocol/properties.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import { resetTransactionValue, SysFlag } from '../../protocol/sys-flag.ts'
-import { TRANS_OP_HALF_TOPIC } from '../../protocol/topics.ts'
 import type { PutMessageResult } from '../../store/types.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
 import { type PendingMessage, putMessage } from '../send/put-message.ts'
 import { acceptedCode, putRefusal } from '../send/put-result.ts'
 import { StoredProperties } from '../send/stored-properties.ts'
+import { immunityTime, opMessage } from '../transaction/transactional-message-util.ts'
 
 /** Rollbacks, and nothing else, are answered with this remark by a real broker: it never sets their code. */
 const ROLLBACK_REMARK = 'not set any response code'
@@ -50,7 +51,12 @@ function end(broker: BrokerServices, request: RemotingCommand): MaybePromise<Out
   }
   if (half.commitLogOffset !== commitLogOffset) return respond(ResponseCode.SYSTEM_ERROR, 'The commit log offset wrong')
   if (!commit) {
-    return after(putMessage(broker, opMessage(broker, half)), () => respond(ResponseCode.SUCCESS, ROLLBACK_REMARK))
+    // Without its mark the message is still open: nobody may be told that it is gone.
+    return after(putMessage(broker, opMessage(broker, half)), (result) => {
+      if (acceptedCode(result.status) !== undefined) return respond(ResponseCode.SUCCESS, ROLLBACK_REMARK)
+      const refusal = putRefusal(result, broker.storeConfig.maxMessageSize)
+      return respond(refusal.code, refusal.remark)
+    })
   }
   const message = committedMessage(half, commitLogOffset)
   if (message === undefined) return respond(ResponseCode.SYSTEM_ERROR, 'Find prepared transaction message failed')
@@ -61,7 +67,14 @@ function end(broker: BrokerServices, request: RemotingCommand): MaybePromise<Out
       return respond(refusal.code, refusal.remark)
     }
     broker.brokerStatsManager.incPut(message.topic, appendResult.msgNum, appendResult.wroteBytes)
-    return after(putMessage(broker, opMessage(broker, half)), () => respond(ResponseCode.SUCCESS))
+    return after(putMessage(broker, opMessage(broker, half)), ({ status }) => {
+      if (acceptedCode(status) === undefined) {
+        broker.logger.warn(
+          `${logText(half.msgId)} is committed, but could not be marked so (${status}): it will be asked about again`
+        )
+      }
+      return respond(ResponseCode.SUCCESS)
+    })
   })
 }
 
@@ -76,9 +89,7 @@ function after(
 function immunityPassed(broker: BrokerServices, half: MessageExt): boolean {
   const text = half.properties.get(MessageConst.CHECK_IMMUNITY_TIME_IN_SECONDS)
   if (text === undefined || text === '') return false
-  const seconds = /^-?\d{1,15}$/.test(text) ? Number(text) : -1
-  const immunity = Math.max(seconds * 1000, broker.config.transactionTimeOut)
-  return broker.clock.now() - half.bornTimestamp > immunity
+  return broker.clock.now() - half.bornTimestamp > immunityTime(text, broker.config.transactionTimeOut)
 }
 
 /** TRAN_MSG, REAL_TOPIC and REAL_QID stay in the delivered record, as a real broker leaves them. */
@@ -93,33 +104,11 @@ function committedMessage(half: MessageExt, commitLogOffset: number): PendingMes
     flag: half.flag,
     sysFlag: resetTransactionValue(half.sysFlag, SysFlag.TRANSACTION_COMMIT_TYPE),
     body: half.body,
-    stored: stored(properties),
+    stored: new StoredProperties(encodeProperties(properties)),
     bornTimestamp: half.bornTimestamp,
     bornHost: half.bornHost,
     storeHost: half.storeHost,
     reconsumeTimes: half.reconsumeTimes,
     preparedTransactionOffset: commitLogOffset
   }
-}
-
-/** Says that the half message with this queue offset is done; 4.x and 5.x brokers read it. */
-function opMessage(broker: BrokerServices, half: MessageExt): PendingMessage {
-  const now = broker.clock.now()
-  return {
-    topic: TRANS_OP_HALF_TOPIC,
-    queueId: half.queueId,
-    flag: 0,
-    sysFlag: 0,
-    body: Buffer.from(String(half.queueOffset)),
-    stored: stored(new Map([[MessageConst.TAGS, 'd']])),
-    bornTimestamp: now,
-    bornHost: broker.storeHost,
-    storeHost: broker.storeHost,
-    reconsumeTimes: 0,
-    preparedTransactionOffset: 0
-  }
-}
-
-function stored(properties: Properties): StoredProperties {
-  return new StoredProperties(encodeProperties(properties))
 }

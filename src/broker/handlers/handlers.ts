@@ -33,12 +33,14 @@ import {
 import { getTopicStatsInfo } from './202-get-topic-stats-info.ts'
 import { getConsumerConnectionList, getProducerConnectionList } from './203-get-consumer-connection-list.ts'
 import { deleteTopicInBroker } from './215-delete-topic-in-broker.ts'
+import { sendReplyMessage } from './324-send-reply-message.ts'
 
 type HandlerFactory = (broker: BrokerServices) => RequestHandler
 
 /** Every request code the broker serves; all others are answered with code 3. */
 const FACTORIES: ReadonlyArray<readonly [codes: readonly number[], factory: HandlerFactory]> = [
   [[RequestCode.SEND_MESSAGE, RequestCode.SEND_MESSAGE_V2, RequestCode.SEND_BATCH_MESSAGE], sendMessage],
+  [[RequestCode.SEND_REPLY_MESSAGE, RequestCode.SEND_REPLY_MESSAGE_V2], sendReplyMessage],
   [[RequestCode.PULL_MESSAGE, RequestCode.LITE_PULL_MESSAGE], pullMessage],
   [[RequestCode.QUERY_MESSAGE], queryMessage],
   [[RequestCode.QUERY_CONSUMER_OFFSET], queryConsumerOffset],
