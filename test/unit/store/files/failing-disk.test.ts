@@ -114,12 +114,12 @@ describe('a full disk', () => {
       return undefined
     }
     const results = [first]
-    for (let i = 1; i < 14; i++) results.push((await put(store, `${i}`)).status)
-    expect(results.slice(0, 13)).toEqual(Array(13).fill('PUT_OK'))
-    expect(results[13]).toBe('SERVICE_NOT_AVAILABLE')
+    for (let i = 1; i < 15; i++) results.push((await put(store, `${i}`)).status)
+    expect(results.slice(0, 14)).toEqual(Array(14).fill('PUT_OK'))
+    expect(results[14]).toBe('SERVICE_NOT_AVAILABLE')
     files.before = () => undefined
     await clock.advance(500)
-    expect(await put(store, 'again')).toMatchObject({ status: 'PUT_OK', appendResult: { wroteOffset: 4096, logicsOffset: 13 } })
+    expect(await put(store, 'again')).toMatchObject({ status: 'PUT_OK', appendResult: { wroteOffset: 4096, logicsOffset: 14 } })
     await store.shutdown()
   })
 })
