@@ -125,3 +125,24 @@ export function conversations(): Conversation[] {
 export function probes(version = '5.3.3'): Probe[] {
   return load<Probe[]>('probes.json.gz').filter((probe) => probe.version === version)
 }
+
+/** What the store that Java 5.3.3 wrote holds, as Java listed it. */
+export function storeLines(): string[] {
+  return readFileSync(new URL('store-5.3.3.expected.txt', import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n')
+}
+
+/** The files of that store, from its tar archive: a head of 512 bytes each, and the content filled up to 512. */
+export function storeFiles(): Array<{ name: string; bytes: Buffer }> {
+  const archive = gunzipSync(readFileSync(new URL('store-5.3.3.tar.gz', import.meta.url)))
+  const files: Array<{ name: string; bytes: Buffer }> = []
+  for (let at = 0; archive[at] !== 0; ) {
+    const name = archive.toString('utf8', at, archive.indexOf(0, at))
+    const size = Number.parseInt(archive.toString('latin1', at + 124, at + 135), 8)
+    const isFile = archive[at + 156] === 0x30
+    if (isFile) files.push({ name, bytes: archive.subarray(at + 512, at + 512 + size) })
+    at += 512 + Math.ceil(size / 512) * 512
+  }
+  return files
+}
