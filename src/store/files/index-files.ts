@@ -123,8 +123,8 @@ export class FileIndexService extends KeyIndexBase {
   /** Forgets, durably, the entries of records at or behind `physicalOffset`, where the commit log ends. */
   truncateDirty(physicalOffset: number): void {
     let file = this.#files.at(-1)
-    while (file !== undefined && !file.isEmpty && file.endPhyOffset >= physicalOffset) {
-      if (file.beginPhyOffset < physicalOffset) {
+    while (file !== undefined && (file.isEmpty || file.endPhyOffset >= physicalOffset)) {
+      if (!file.isEmpty && file.beginPhyOffset < physicalOffset) {
         file.truncate(physicalOffset)
         break
       }
