@@ -171,5 +171,5 @@ it('queues and index in files agree with the log, whatever happens to them', () 
         rmSync(rig.folder, { recursive: true, force: true })
       }
     }),
-    { numRuns: Number(process.env.DISPATCH_FILES_RUNS ?? 30) }
+    { numRuns: Number(process.env.DISPATCH_FILES_RUNS ?? 12) }
   ))

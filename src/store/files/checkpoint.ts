@@ -1,7 +1,17 @@
 import { closeSync, openSync, statSync } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
-import { badStore, FILE_MODE, FOLDER_MODE, isNotFound, readFullySync, syncFolder, writeFully } from './file-ops.ts'
+import {
+  badStore,
+  FILE_MODE,
+  FOLDER_MODE,
+  isNotFound,
+  readFullySync,
+  readLong,
+  syncFolder,
+  writeFully,
+  writeLong
+} from './file-ops.ts'
 
 /** Java's file has the size of a page. */
 const SIZE = 4096
@@ -107,14 +117,4 @@ export class StoreCheckpoint {
     if (!this.#exists) await syncFolder(path.dirname(this.path))
     this.#exists = true
   }
-}
-
-function readLong(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4)
-}
-
-function writeLong(bytes: Buffer, at: number, value: number): void {
-  const high = Math.floor(value / 0x1_0000_0000)
-  bytes.writeInt32BE(high, at)
-  bytes.writeUInt32BE(value - high * 0x1_0000_0000, at + 4)
 }

@@ -10,9 +10,11 @@ import {
   offsetFileName,
   offsetOfFileName,
   readFullySync,
+  readLong,
   syncFolder,
   writeFully,
-  writeFullySync
+  writeFullySync,
+  writeLong
 } from './file-ops.ts'
 
 /**
@@ -91,7 +93,7 @@ export class ConsumeQueueFiles {
     if (!clean) this.#clear(max)
     const begin = this.#skipBlanks(min, max)
     const last = begin < max ? this.#unit(max - 1) : undefined
-    return { min: begin, max, maxPhysicalOffset: last === undefined ? 0 : readPhysicalOffset(last) + last.readInt32BE(8) }
+    return { min: begin, max, maxPhysicalOffset: last === undefined ? 0 : readLong(last, 0) + last.readInt32BE(8) }
   }
 
   /** The units of a chunk as doubles, those that are not there as zeros. The array must not be changed. */
@@ -163,7 +165,7 @@ export class ConsumeQueueFiles {
     let deleted = 0
     while (deleted < most && this.#starts.length > 1) {
       const last = this.#unit(this.#starts[1]! / UNIT_SIZE - 1)
-      if (last === undefined || readPhysicalOffset(last) >= minPhysicalOffset) break
+      if (last === undefined || readLong(last, 0) >= minPhysicalOffset) break
       unlinkSync(this.#path(this.#starts[0]!))
       this.#unsynced.delete(this.#starts.shift()!)
       deleted++
@@ -259,7 +261,7 @@ export class ConsumeQueueFiles {
             const unit = buffer.subarray(i, i + UNIT_SIZE)
             if (!isUnit(unit)) return (start + at + i) / UNIT_SIZE
             if (isBlank(unit)) continue
-            const physicalOffset = readPhysicalOffset(unit)
+            const physicalOffset = readLong(unit, 0)
             if (physicalOffset < end) return (start + at + i) / UNIT_SIZE
             end = physicalOffset + unit.readInt32BE(8)
           }
@@ -354,9 +356,9 @@ export class ConsumeQueueFiles {
     const units = new Float64Array(count * UNIT_FIELDS)
     let at = (begin - first) * UNIT_FIELDS
     for (let i = 0; i < bytes.length; i += UNIT_SIZE) {
-      units[at++] = readPhysicalOffset(bytes, i)
+      units[at++] = readLong(bytes, i)
       units[at++] = bytes.readInt32BE(i + 8)
-      units[at++] = bytes.readInt32BE(i + 12) * 0x1_0000_0000 + bytes.readUInt32BE(i + 16)
+      units[at++] = readLong(bytes, i + 12)
     }
     return units
   }
@@ -392,23 +394,12 @@ export function encodeUnits(target: Buffer, at: number, chunk: Float64Array, fir
   return at
 }
 
-/** A whole number, negative ones in two's complement. */
-function writeLong(target: Buffer, at: number, value: number): number {
-  const high = Math.floor(value / 0x1_0000_0000)
-  target.writeInt32BE(high, at)
-  return target.writeUInt32BE(value - high * 0x1_0000_0000, at + 4)
-}
-
-function readPhysicalOffset(unit: Buffer, at = 0): number {
-  return unit.readInt32BE(at) * 0x1_0000_0000 + unit.readUInt32BE(at + 4)
-}
-
 function isUnit(unit: Buffer | undefined): boolean {
   return unit !== undefined && unit.readInt32BE(0) >= 0 && unit.readInt32BE(8) > 0
 }
 
 function isBlank(unit: Buffer): boolean {
-  return unit.readInt32BE(8) === BLANK_SIZE && readPhysicalOffset(unit) === 0
+  return unit.readInt32BE(8) === BLANK_SIZE && readLong(unit, 0) === 0
 }
 
 async function writeBlanks(handle: FileHandle, length: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { readSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { MQClientException } from '../../internal/errors.ts'
 
@@ -65,4 +65,43 @@ export function isTopicFolder(topic: string): boolean {
 /** A store that cannot be opened as it is. @param hint what to do */
 export function badStore(what: string, hint: string): MQClientException {
   return new MQClientException(`${what}: ${hint}`, { code: 'STORE_DIRECTORY', hint })
+}
+
+/** A file that is opened when something is read from it. */
+export class FileReader {
+  readonly #path: string
+  #fd: number | undefined
+
+  constructor(file: string) {
+    this.#path = file
+  }
+
+  /** What lies behind the file's end reads as zeros. */
+  fill(target: Buffer, position: number): void {
+    this.#fd ??= openSync(this.#path, 'r')
+    const count = readFullySync(this.#fd, target, position)
+    target.fill(0, count)
+  }
+
+  int(position: number): number {
+    const bytes = Buffer.alloc(4)
+    this.fill(bytes, position)
+    return bytes.readInt32BE(0)
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+  }
+}
+
+/** A 64-bit field as number; exact below 2^53. */
+export function readLong(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4)
+}
+
+/** A whole number, negative ones in two's complement. Returns the position behind it. */
+export function writeLong(target: Buffer, at: number, value: number): number {
+  const high = Math.floor(value / 0x1_0000_0000)
+  target.writeInt32BE(high, at)
+  return target.writeUInt32BE(value - high * 0x1_0000_0000, at + 4)
 }

@@ -1,7 +1,8 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
-import { FILE_MODE, FOLDER_MODE, readFullySync, syncFolder, writeFully, writeFullySync } from './file-ops.ts'
+import { FILE_MODE, FileReader, FOLDER_MODE, readLong, syncFolder, writeFully, writeFullySync, writeLong } from './file-ops.ts'
+import { IndexSlots, SLOT_SIZE } from './index-slots.ts'
 
 /**
  * One file of the key index; Java's `IndexFile` and `IndexHeader`.
@@ -14,19 +15,10 @@ import { FILE_MODE, FOLDER_MODE, readFullySync, syncFolder, writeFully, writeFul
  * ```
  */
 const HEADER_SIZE = 40
-const SLOT_SIZE = 4
 const ENTRY_SIZE = 20
 /** Entries that are held, written and read together: 60 KiB. */
 const BLOCK_ENTRIES = 3072
 const BLOCK_SIZE = BLOCK_ENTRIES * ENTRY_SIZE
-/** Slots whose change is remembered, and which are written, together: 4 KiB. */
-const PAGE_SLOTS = 1024
-const PAGE_SIZE = PAGE_SLOTS * SLOT_SIZE
-/** Slots read together: 256 KiB. */
-const PIECE_SLOTS = 64 * PAGE_SLOTS
-/** Most bytes of one write. */
-const MAX_WRITE = 1024 * 1024
-const NO_SLOTS = Buffer.alloc(PIECE_SLOTS * SLOT_SIZE)
 /** Blocks of a file kept for reading. */
 const READ_BLOCKS = 8
 
@@ -51,10 +43,8 @@ export class IndexFile {
   hashSlotCount = 0
   /** The next entry; 1 in an empty file. */
   indexCount = 1
-  /** Held while the file takes keys; the system gives memory only to the pages that are used. */
-  #slots: Int32Array | undefined
-  /** For each page of slots whether it differs from the file. */
-  #dirtyPages: Uint8Array
+  /** Held while the file takes keys. */
+  #slots: IndexSlots | undefined
   /** Blocks with entries that are not in the file yet, by number. */
   readonly #blocks = new Map<number, Buffer>()
   readonly #readBlocks = new Map<number, Buffer>()
@@ -74,8 +64,7 @@ export class IndexFile {
     this.#sizes = sizes
     this.#exists = exists
     this.#complete = exists
-    this.#dirtyPages = new Uint8Array(Math.ceil(sizes.hashSlotNum / PAGE_SLOTS))
-    if (!exists) this.#slots = new Int32Array(sizes.hashSlotNum)
+    if (!exists) this.#slots = new IndexSlots(sizes.hashSlotNum)
   }
 
   get isFull(): boolean {
@@ -103,7 +92,7 @@ export class IndexFile {
     if (index >= this.#sizes.indexNum) return false
     const slots = this.#slots!
     const slot = hash % this.#sizes.hashSlotNum
-    const previous = slots[slot]!
+    const previous = slots.get(slot)
     const number = Math.floor(index / BLOCK_ENTRIES)
     if (number !== this.#tailNumber) this.#openBlock(number)
     const at = (index % BLOCK_ENTRIES) * ENTRY_SIZE
@@ -112,8 +101,7 @@ export class IndexFile {
     writeLong(tail, at + 4, physicalOffset)
     tail.writeInt32BE(this.#timeDiff(storeTimestamp), at + 12)
     tail.writeInt32BE(previous, at + 16)
-    slots[slot] = index
-    this.#dirtyPages[Math.floor(slot / PAGE_SLOTS)] = 1
+    slots.set(slot, index)
     if (index <= 1) {
       this.beginPhyOffset = physicalOffset
       this.beginTimestamp = storeTimestamp
@@ -128,10 +116,10 @@ export class IndexFile {
 
   /** Physical offsets of the entries with this hash, newest first. */
   *find(hash: number): IterableIterator<number> {
-    const reader = new Reader(this.path)
+    const reader = new FileReader(this.path)
     try {
       const slot = hash % this.#sizes.hashSlotNum
-      let index = this.#slots === undefined ? reader.int(HEADER_SIZE + slot * SLOT_SIZE) : this.#slots[slot]!
+      let index = this.#slots === undefined ? reader.int(HEADER_SIZE + slot * SLOT_SIZE) : this.#slots.get(slot)
       while (index > 0 && index < this.indexCount) {
         const block = this.#block(index, reader)
         const at = (index % BLOCK_ENTRIES) * ENTRY_SIZE
@@ -148,7 +136,7 @@ export class IndexFile {
 
   readHeader(): void {
     const header = Buffer.alloc(HEADER_SIZE)
-    const reader = new Reader(this.path)
+    const reader = new FileReader(this.path)
     try {
       reader.fill(header, 0)
     } finally {
@@ -171,11 +159,13 @@ export class IndexFile {
    */
   async openForPut(clean: boolean): Promise<{ cut: boolean }> {
     const { indexCount } = this
-    const slots = new Int32Array(this.#sizes.hashSlotNum)
-    const reader = new Reader(this.path)
+    const slots = new IndexSlots(this.#sizes.hashSlotNum)
+    const reader = new FileReader(this.path)
     try {
       if (!clean) await this.#rebuild(slots, reader)
-      await this.#readSlots(slots, reader, !clean)
+      const pieces = clean ? slots.read(reader, HEADER_SIZE) : slots.compare(reader, HEADER_SIZE)
+      for (const _ of pieces) await turn()
+      if (!clean) this.#complete = false
     } finally {
       reader.close()
     }
@@ -185,7 +175,7 @@ export class IndexFile {
 
   /** Forgets the entries of records at or behind `physicalOffset`, durably; the file has to be open for puts. */
   truncate(physicalOffset: number): void {
-    const reader = new Reader(this.path)
+    const reader = new FileReader(this.path)
     try {
       let low = 1
       let high = this.indexCount
@@ -196,14 +186,14 @@ export class IndexFile {
       }
       if (low === this.indexCount) return
       // A full file's are read again: it takes keys from now on.
-      this.#slots ??= this.#slotsNow(reader)
-      const slots = this.#slots
+      if (this.#slots === undefined) {
+        this.#slots = new IndexSlots(this.#sizes.hashSlotNum)
+        for (const _ of this.#slots.read(reader, HEADER_SIZE));
+      }
       for (let index = this.indexCount - 1; index >= low; index--) {
         const block = this.#block(index, reader)
         const at = (index % BLOCK_ENTRIES) * ENTRY_SIZE
-        const slot = block.readInt32BE(at) % this.#sizes.hashSlotNum
-        slots[slot] = block.readInt32BE(at + 16)
-        this.#dirtyPages[Math.floor(slot / PAGE_SLOTS)] = 1
+        this.#slots.set(block.readInt32BE(at) % this.#sizes.hashSlotNum, block.readInt32BE(at + 16))
       }
       this.#endAt(low, reader)
     } finally {
@@ -247,13 +237,13 @@ export class IndexFile {
       // The header says how many entries count: it is written once they are durable.
       const header = this.#header()
       const count = this.indexCount
-      const pages = complete ? this.#takeDirtyPages() : []
+      const runs = complete ? (this.#slots?.takeDirty() ?? []) : []
       await this.#writeEntries(handle, count)
       try {
-        for (const page of pages) await writeFully(handle, page.bytes, page.position)
+        for (const run of runs) await writeFully(handle, run.bytes, HEADER_SIZE + run.position)
         await handle.datasync()
       } catch (error) {
-        for (const page of pages) this.#markDirty(page.position, page.bytes.length)
+        for (const run of runs) this.#slots?.giveBack(run)
         throw error
       }
       await writeFully(handle, header, 0)
@@ -286,7 +276,7 @@ export class IndexFile {
   }
 
   /** Ends with the entry before `count`. */
-  #endAt(count: number, reader: Reader): void {
+  #endAt(count: number, reader: FileReader): void {
     this.indexCount = count
     this.#written = Math.min(this.#written, count)
     if (count <= 1) {
@@ -306,7 +296,7 @@ export class IndexFile {
   }
 
   /** The block that holds an entry. */
-  #block(index: number, reader: Reader): Buffer {
+  #block(index: number, reader: FileReader): Buffer {
     const number = Math.floor(index / BLOCK_ENTRIES)
     const held = this.#blocks.get(number) ?? this.#readBlocks.get(number)
     if (held !== undefined) return held
@@ -327,7 +317,7 @@ export class IndexFile {
     if (block === undefined) {
       block = Buffer.alloc(BLOCK_SIZE)
       if (this.#exists && this.#written > Math.max(number * BLOCK_ENTRIES, 1)) {
-        const reader = new Reader(this.path)
+        const reader = new FileReader(this.path)
         try {
           this.#block(number * BLOCK_ENTRIES, reader).copy(block)
         } finally {
@@ -379,62 +369,8 @@ export class IndexFile {
     return handle
   }
 
-  /** Copies of all pages of slots that differ from the file, runs of them together: what is put meanwhile is not part of them. */
-  #takeDirtyPages(): Array<{ position: number; bytes: Buffer }> {
-    const slots = this.#slots
-    const runs: Array<{ position: number; bytes: Buffer }> = []
-    if (slots === undefined) return runs
-    for (let page = 0; page < this.#dirtyPages.length; page++) {
-      if (this.#dirtyPages[page] === 0) continue
-      const first = page
-      while (page < this.#dirtyPages.length && this.#dirtyPages[page] === 1 && (page - first) * PAGE_SIZE < MAX_WRITE) {
-        this.#dirtyPages[page++] = 0
-      }
-      const run = slots.slice(first * PAGE_SLOTS, page * PAGE_SLOTS)
-      runs.push({ position: HEADER_SIZE + first * PAGE_SIZE, bytes: bigEndian(run) })
-      page--
-    }
-    return runs
-  }
-
-  #markDirty(position: number, length: number): void {
-    const first = (position - HEADER_SIZE) / PAGE_SIZE
-    this.#dirtyPages.fill(1, first, first + Math.ceil(length / PAGE_SIZE))
-  }
-
-  /**
-   * Reads the slots, or, when `compare` is set, finds the pages in which the file differs from them. Between two pieces the event loop
-   * turns.
-   */
-  async #readSlots(slots: Int32Array, reader: Reader, compare: boolean): Promise<void> {
-    const piece = Buffer.alloc(PIECE_SLOTS * SLOT_SIZE)
-    for (let first = 0; first < slots.length; first += PIECE_SLOTS) {
-      if (compare) this.#comparePiece(slots, first, reader, piece)
-      else readPiece(slots, first, reader, piece)
-      await turn()
-    }
-  }
-
-  #slotsNow(reader: Reader): Int32Array {
-    const slots = new Int32Array(this.#sizes.hashSlotNum)
-    const piece = Buffer.alloc(PIECE_SLOTS * SLOT_SIZE)
-    for (let first = 0; first < slots.length; first += PIECE_SLOTS) readPiece(slots, first, reader, piece)
-    return slots
-  }
-
-  #comparePiece(slots: Int32Array, first: number, reader: Reader, piece: Buffer): void {
-    const wanted = bigEndian(slots.slice(first, first + PIECE_SLOTS))
-    const bytes = piece.subarray(0, wanted.length)
-    reader.fill(bytes, HEADER_SIZE + first * SLOT_SIZE)
-    for (let at = 0; at < bytes.length; at += PAGE_SIZE) {
-      if (bytes.subarray(at, at + PAGE_SIZE).equals(wanted.subarray(at, at + PAGE_SIZE))) continue
-      this.#dirtyPages[(first + at / SLOT_SIZE) / PAGE_SLOTS] = 1
-      this.#complete = false
-    }
-  }
-
   /** Slots from entries, as far as the entries are whole: each points at or behind the record of the one before. */
-  async #rebuild(slots: Int32Array, reader: Reader): Promise<void> {
+  async #rebuild(slots: IndexSlots, reader: FileReader): Promise<void> {
     let last = 0
     let slotCount = 0
     for (let index = 1; index < this.indexCount; index++) {
@@ -446,71 +382,19 @@ export class IndexFile {
       const previous = block.readInt32BE(at + 16)
       const empty = index > 1 && hash === 0 && physicalOffset === 0 && previous === 0
       const slot = hash % this.#sizes.hashSlotNum
-      if (empty || hash < 0 || physicalOffset < last || physicalOffset > this.endPhyOffset || previous !== slots[slot]) {
+      if (empty || hash < 0 || physicalOffset < last || physicalOffset > this.endPhyOffset || previous !== slots.get(slot)) {
         this.#endAt(index, reader)
         this.#complete = false
         break
       }
       if (previous === 0) slotCount++
-      slots[slot] = index
+      slots.set(slot, index)
       last = physicalOffset
     }
     this.hashSlotCount = slotCount
   }
 }
 
-/** A file that is opened when something is read from it. */
-class Reader {
-  readonly #path: string
-  #fd: number | undefined
-
-  constructor(file: string) {
-    this.#path = file
-  }
-
-  /** What lies behind the file's end reads as zeros. */
-  fill(target: Buffer, position: number): void {
-    this.#fd ??= openSync(this.#path, 'r')
-    const count = readFullySync(this.#fd, target, position)
-    target.fill(0, count)
-  }
-
-  int(position: number): number {
-    const bytes = Buffer.alloc(4)
-    this.fill(bytes, position)
-    return bytes.readInt32BE(0)
-  }
-
-  close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd)
-  }
-}
-
-/** What was never written is not touched, so that it takes no memory. */
-function readPiece(slots: Int32Array, first: number, reader: Reader, piece: Buffer): void {
-  const count = Math.min(PIECE_SLOTS, slots.length - first)
-  const bytes = piece.subarray(0, count * SLOT_SIZE)
-  reader.fill(bytes, HEADER_SIZE + first * SLOT_SIZE)
-  if (bytes.equals(NO_SLOTS.subarray(0, bytes.length))) return
-  for (let i = 0; i < count; i++) slots[first + i] = bytes.readInt32BE(i * SLOT_SIZE)
-}
-
-function bigEndian(numbers: Int32Array): Buffer {
-  const bytes = Buffer.alloc(numbers.length * SLOT_SIZE)
-  for (let i = 0; i < numbers.length; i++) bytes.writeInt32BE(numbers[i]!, i * SLOT_SIZE)
-  return bytes
-}
-
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
-}
-
-function readLong(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4)
-}
-
-function writeLong(target: Buffer, at: number, value: number): void {
-  const high = Math.floor(value / 0x1_0000_0000)
-  target.writeInt32BE(high, at)
-  target.writeUInt32BE(value - high * 0x1_0000_0000, at + 4)
 }
