@@ -30,6 +30,7 @@ export type { MessageType } from './producer/message-type.ts'
 export type { RequestMessage } from './producer/message-util.ts'
 export { MessageUtil } from './producer/message-util.ts'
 export type { MQProducer } from './producer/mq-producer.ts'
+export type { ProducerEvents, SendRetry } from './producer/producer-events.ts'
 export type { DefaultMQProducerOptions } from './producer/producer-options.ts'
 export type { ProducerStats } from './producer/producer-stats.ts'
 export type { RequestCallback, RequestOptions } from './producer/request-options.ts'
@@ -39,9 +40,19 @@ export {
   selectMessageQueueByRandom
 } from './producer/selectors.ts'
 export type { SendMessageContext, SendMessageHook } from './producer/send-message-context.ts'
+export type { SendOperation } from './producer/send-operation.ts'
 export type { MessageQueueSelector, SendMessageCallback, SendOptions } from './producer/send-options.ts'
 export type { ServiceState } from './producer/service-state.ts'
 export { type SplitBatchOptions, splitBatch } from './producer/split-batch.ts'
+export type {
+  EndTransactionTrace,
+  PubTrace,
+  RecallTrace,
+  SubAfterTrace,
+  SubBeforeTrace,
+  TraceContext
+} from './producer/trace/trace-context.ts'
+export { decodeTraceData } from './producer/trace/trace-data-encoder.ts'
 export type { TransactionListener, TransactionSendOptions, TransactionSendResult } from './producer/transaction-listener.ts'
 export { LocalTransactionState } from './producer/transaction-listener.ts'
 export type { TransactionMQProducerOptions } from './producer/transaction-mq-producer.ts'

@@ -1,6 +1,6 @@
 import { type Clock, realClock, type Timer } from '../internal/clock.ts'
 import { MQClientException, type RocketMQError } from '../internal/errors.ts'
-import { type Logger, logText, silentLogger } from '../internal/logger.ts'
+import { harmlessLogger, type Logger, logText, silentLogger } from '../internal/logger.ts'
 import { CLIENT_LIMITS } from '../protocol/frame-reader.ts'
 import { SerializeType } from '../protocol/remoting-command.ts'
 import type { Network } from '../transport/network.ts'
@@ -62,7 +62,7 @@ export class MQClientInstance {
     this.clientId = clientId
     this.clientIP = clientIP
     this.clock = options.clock ?? realClock
-    this.logger = options.logger ?? silentLogger
+    this.logger = harmlessLogger(options.logger ?? silentLogger)
     this.#settings = settings
     this.#network = options.network ?? tcpNetwork
     this.#brokerAddresses = new BrokerAddresses(options, this.logger)
@@ -107,6 +107,12 @@ export class MQClientInstance {
     }
     instance.#users++
     return instance
+  }
+
+  /** The same client for one user more, who releases it too. */
+  share(): this {
+    this.#users++
+    return this
   }
 
   get nameServerAddresses(): readonly string[] {

@@ -11,6 +11,18 @@ const nothing = (): void => {}
 /** The default: says nothing. */
 export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
+/** A logger that throws must break nothing. */
+export function harmlessLogger(logger: Logger): Logger {
+  const guard = (level: keyof Logger) => (message: string) => {
+    try {
+      logger[level](message)
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
+}
+
 /** One line, control characters escaped, at most 256 characters: text from outside may not forge log lines. */
 export function logText(value: unknown): string {
   const text = typeof value === 'string' ? value : String((value as Error | undefined)?.message ?? value)

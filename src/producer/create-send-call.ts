@@ -12,6 +12,7 @@ import { MessageBatch } from './message-batch.ts'
 import type { ProducerContext } from './producer-context.ts'
 import type { PublishTopic, PublishTopics } from './publish-topic.ts'
 import { abortedError, SendCall, type SendOutcome } from './send-call.ts'
+import type { ObservedSend } from './send-operation.ts'
 import type { SendOptions } from './send-options.ts'
 import { isQueue } from './send-select-impl.ts'
 import { checkBatchAnswer, checkBody, checkMessage, illegal } from './validators.ts'
@@ -27,7 +28,8 @@ export function createSendCall(
   input: Message | readonly Message[],
   options: SendOptions,
   mode: CommunicationMode,
-  outcome: SendOutcome
+  outcome: SendOutcome,
+  observed?: ObservedSend | undefined
 ): SendCall {
   const { config, clock } = context
   if (typeof options !== 'object') throw notOptions(options)
@@ -43,9 +45,10 @@ export function createSendCall(
   checkMessage(first as Message)
   const topic = topics.get((first as Message).topic)
   const queue = targetQueue(context, options, topic, mode)
-  const borrows = !batch && options.selector === undefined && mayBorrow(context, message.body)
+  const borrows = !batch && options.selector === undefined && observed === undefined && mayBorrow(context, message.body)
   const now = clock.now()
-  const copy = batch ? batchOf(context, topic, messages, now) : copyOf(context, topic, message, borrows, now)
+  const copy = batch ? batchOf(context, topic, messages, now, observed) : copyOf(context, topic, message, borrows, now)
+  if (observed !== undefined && !batch) observed.start([copy])
   const call = new SendCall(
     context,
     mode,
@@ -61,6 +64,7 @@ export function createSendCall(
     outcome
   )
   call.borrowsBody = borrows
+  if (observed !== undefined) observed.call = call
   return call
 }
 
@@ -132,7 +136,13 @@ export function copyOf(context: ProducerContext, topic: PublishTopic, message: M
   return Message.of(topic.name, body, message.flag, properties)
 }
 
-function batchOf(context: ProducerContext, topic: PublishTopic, messages: readonly Message[], now: number): MessageBatch {
+function batchOf(
+  context: ProducerContext,
+  topic: PublishTopic,
+  messages: readonly Message[],
+  now: number,
+  observed: ObservedSend | undefined
+): MessageBatch {
   const { maxMessageSize, maxResponseHeaderLength, namespace } = context.config
   let batch: MessageBatch
   try {
@@ -140,7 +150,7 @@ function batchOf(context: ProducerContext, topic: PublishTopic, messages: readon
       checkMessage(message)
       checkBody(message.body, maxMessageSize)
     }
-    batch = MessageBatch.generateFromList(topic.name, messages, namespace, now)
+    batch = MessageBatch.generateFromList(topic.name, messages, namespace, now, observed)
   } catch (error) {
     throw notABatch(error as Error)
   }

@@ -1,12 +1,13 @@
-import { EventEmitter } from 'eventemitter3'
 import { MQClientInstance } from '../client/mq-client-instance.ts'
 import { wrapNamespace } from '../client/namespace-util.ts'
 import type { ProducerHandle } from '../client/producer-handle.ts'
 import type { SendResult } from '../client/send-result.ts'
+import { realClock } from '../internal/clock.ts'
+import { sendChannel, shutdownChannel, startChannel } from '../internal/diagnostics.ts'
 import { MQClientException, type RocketMQError } from '../internal/errors.ts'
-import { type Logger, logText, silentLogger } from '../internal/logger.ts'
+import { GuardedEmitter } from '../internal/guarded-emitter.ts'
+import { harmlessLogger, type Logger, logText, silentLogger } from '../internal/logger.ts'
 import type { Message } from '../protocol/message.ts'
-import type { ConnectionEvents } from '../transport/remoting-client.ts'
 import {
   type AccumulatorLimits,
   type AccumulatorSettings,
@@ -26,6 +27,7 @@ import { MQFaultStrategy } from './latency/mq-fault-strategy.ts'
 import { serviceDetection } from './latency/service-detector.ts'
 import type { MQProducer } from './mq-producer.ts'
 import type { ProducerContext } from './producer-context.ts'
+import type { ProducerEvents } from './producer-events.ts'
 import { type DefaultMQProducerOptions, type ProducerConfig, producerConfig } from './producer-options.ts'
 import { producerStats } from './producer-stats.ts'
 import { PublishTopics } from './publish-topic.ts'
@@ -33,8 +35,11 @@ import { RequestFutures } from './request-futures.ts'
 import type { RequestOptions, RequestOutcome } from './request-options.ts'
 import { runCallback, type SendOutcome } from './send-call.ts'
 import { toRocketMQError } from './send-error.ts'
+import { ObservedSend } from './send-operation.ts'
 import type { SendMessageCallback, SendOptions } from './send-options.ts'
 import type { ServiceState } from './service-state.ts'
+import { tellConnections } from './tell-connections.ts'
+import { MessageTrace, traceProducerOptions } from './trace/message-trace.ts'
 import type { TransactionChecks } from './transaction-checks.ts'
 import { checkGroup } from './validators.ts'
 
@@ -51,9 +56,11 @@ export class DefaultMQProducerImpl {
   readonly topics: PublishTopics
   readonly logger: Logger
   readonly stats = producerStats()
-  readonly events = new EventEmitter<ConnectionEvents>()
   /** Of a transaction producer; set before the start. */
   transactionChecks: TransactionChecks | undefined = undefined
+  readonly events = new GuardedEmitter<ProducerEvents>((error) =>
+    this.logger.error(`a listener of the producer's events failed: ${logText(error)}`)
+  )
   readonly #producer: MQProducer
   readonly #options: DefaultMQProducerOptions
   readonly #calls = new CallRegistry()
@@ -67,6 +74,9 @@ export class DefaultMQProducerImpl {
   /** Present from the start on. */
   batchLimits: AccumulatorLimits | undefined
   #batchSettings: AccumulatorSettings
+  #trace: MessageTrace | undefined
+  /** The client of the producer this one sends the trace of. */
+  readonly #owner: MQClientInstance | undefined
   /** Ends what {@link events} hears of. */
   #unsubscribe: Array<() => void> = []
   #starting: Promise<void> | undefined
@@ -76,14 +86,16 @@ export class DefaultMQProducerImpl {
   /** The shutdown has waited for sends: nothing leaves any more. */
   #drained = false
 
-  constructor(producer: MQProducer, options: DefaultMQProducerOptions) {
+  /** @param owner client to share instead of one of the options' own: this is a producer that works for another one. */
+  constructor(producer: MQProducer, options: DefaultMQProducerOptions, owner?: MQClientInstance) {
+    this.#owner = owner
     this.#producer = producer
     this.#options = options
     this.config = producerConfig(options)
     this.#batchSettings = this.config.accumulator
     this.producerGroup = wrapNamespace(this.config.namespace, options.producerGroup)
     this.retryResponseCodes = new Set(this.config.retryResponseCodes)
-    this.logger = harmless(options.logger ?? silentLogger)
+    this.logger = harmlessLogger(options.logger ?? silentLogger)
     this.#drainers = new Drainers(this.logger)
     this.hooks = new ProducerHooks(this.logger)
     this.topics = new PublishTopics(this.config.namespace)
@@ -114,7 +126,7 @@ export class DefaultMQProducerImpl {
       )
     }
     this.#state = 'START_FAILED'
-    this.#starting = this.#start().finally(() => {
+    this.#starting = this.#observe(startChannel, () => this.#start()).finally(() => {
       this.#starting = undefined
     })
     return this.#starting
@@ -127,12 +139,8 @@ export class DefaultMQProducerImpl {
         code: 'ILLEGAL_ARGUMENT'
       })
     }
-    this.#warnOfUnserved()
-    const instance = MQClientInstance.acquire(this.#options)
-    this.#unsubscribe = [
-      instance.remoting.on('connected', (addr) => this.events.emit('connected', addr)),
-      instance.remoting.on('disconnected', (addr, error) => this.events.emit('disconnected', addr, error))
-    ]
+    const instance = this.#owner?.share() ?? MQClientInstance.acquire(this.#options)
+    if (this.#owner === undefined) this.#unsubscribe = tellConnections(instance, this.events)
     try {
       instance.registerProducer(this.#handle())
     } catch (error) {
@@ -148,6 +156,7 @@ export class DefaultMQProducerImpl {
       throw error
     }
     const faultStrategy = this.#faultStrategy(instance)
+    this.#trace = await this.#startTrace(instance)
     this.#context = {
       producer: this.#producer,
       producerGroup: this.producerGroup,
@@ -157,11 +166,13 @@ export class DefaultMQProducerImpl {
       clock: instance.clock,
       logger: this.logger,
       hooks: this.hooks,
+      events: this.events,
       slab: new BodySlab(),
       calls: this.#calls,
       backPressure: this.backPressure,
       faultStrategy,
-      stats: this.stats
+      stats: this.stats,
+      trace: this.#trace?.dispatcher
     }
     this.batchLimits = accumulatorLimits(instance)
     this.batchLimits.apply(this.#batchSettings)
@@ -169,14 +180,10 @@ export class DefaultMQProducerImpl {
     await this.#initTopicRoute(instance)
     faultStrategy?.start(serviceDetection(instance, this.topics, this.config.vipChannelEnabled))
     this.#state = 'RUNNING'
+    this.events.emit('started')
     instance
       .sendHeartbeatToAllBrokers()
       .catch((error: unknown) => this.logger.warn(`the first heartbeat failed: ${logText(error)}`))
-  }
-
-  /** Options that are kept, but do nothing yet. */
-  #warnOfUnserved(): void {
-    if (this.#options.enableTrace === true) this.logger.warn('enableTrace has no effect in this version')
   }
 
   #faultStrategy({ clock }: MQClientInstance): MQFaultStrategy | undefined {
@@ -189,6 +196,32 @@ export class DefaultMQProducerImpl {
     checkSettings(settings)
     this.#batchSettings = { ...this.#batchSettings, ...settings }
     this.batchLimits?.apply(settings)
+  }
+
+  async #startTrace(instance: MQClientInstance): Promise<MessageTrace | undefined> {
+    if (!this.config.enableTrace) return undefined
+    const options = traceProducerOptions(this.#options, this.producerGroup)
+    const inner = new DefaultMQProducerImpl(this.#producer, options, instance)
+    const trace = await MessageTrace.start(
+      {
+        start: () => inner.start(),
+        send: (message) => inner.sendForPromise(message, undefined, 'ASYNC'),
+        shutdown: () => inner.shutdown()
+      },
+      this.producerGroup,
+      this.config,
+      {
+        clock: instance.clock,
+        logger: this.logger,
+        onDiscard: (total) => this.events.emit('traceDiscarded', total)
+      }
+    )
+    if (trace !== undefined) {
+      this.onShutdown(async () => trace.dispatcher.flush())
+      // The last sends have been traced by then.
+      this.onShutdown((remainingMillis) => trace.drain(remainingMillis), 'afterSends')
+    }
+    return trace
   }
 
   /** A topic without a route is no reason not to start. */
@@ -222,7 +255,7 @@ export class DefaultMQProducerImpl {
   shutdown(): Promise<void> {
     if (this.#stopping === undefined) {
       if (this.#state !== 'RUNNING' && this.#starting === undefined) return Promise.resolve()
-      this.#stopping = this.#shutdown()
+      this.#stopping = this.#observe(shutdownChannel, () => this.#shutdown())
     }
     return this.#stopping
   }
@@ -247,7 +280,8 @@ export class DefaultMQProducerImpl {
     this.backPressure?.close()
     this.#calls.giveUpAll(() => new MQClientException('the producer was shut down before the send ended', { code: 'SHUTDOWN' }))
     this.#requests.close()
-    await this.#leave(instance)
+    await Promise.all([this.#trace?.close(), this.#leave(instance)])
+    this.events.emit('stopped')
   }
 
   /**
@@ -306,10 +340,27 @@ export class DefaultMQProducerImpl {
     mode: CommunicationMode,
     outcome: SendOutcome
   ): void {
+    if (sendChannel.hasSubscribers && this.#owner === undefined) {
+      const observed = this.#observed(input, mode)
+      this.#sendNow(accepted, input, options, mode, observed.watch(outcome), observed)
+      observed.end()
+    } else {
+      this.#sendNow(accepted, input, options, mode, outcome, undefined)
+    }
+  }
+
+  #sendNow(
+    accepted: boolean,
+    input: Message | readonly Message[],
+    options: SendOptions | undefined,
+    mode: CommunicationMode,
+    outcome: SendOutcome,
+    observed: ObservedSend | undefined
+  ): void {
     try {
       const context = accepted ? this.#drainingContext : this.context
-      if (this.#accumulator?.take(input, options ?? NO_OPTIONS, mode, outcome)) return
-      const call = createSendCall(context, this.topics, input, options ?? NO_OPTIONS, mode, outcome)
+      if (this.#accumulator?.take(input, options ?? NO_OPTIONS, mode, outcome, observed)) return
+      const call = createSendCall(context, this.topics, input, options ?? NO_OPTIONS, mode, outcome, observed)
       try {
         admitSend(call, this.topics)
       } finally {
@@ -351,6 +402,23 @@ export class DefaultMQProducerImpl {
     }
   }
 
+  #observed(input: Message | readonly Message[], mode: CommunicationMode): ObservedSend {
+    const { clock = realClock } = this.#options
+    const origin = {
+      producer: this.#producer,
+      producerGroup: this.producerGroup,
+      clientId: this.#context?.instance.clientId,
+      namespace: this.config.namespace
+    }
+    return new ObservedSend(origin, input, mode, clock)
+  }
+
+  /** Runs `work` as what a tracing channel sees. */
+  #observe(channel: typeof startChannel, work: () => Promise<void>): Promise<void> {
+    if (!channel.hasSubscribers || this.#owner !== undefined) return work()
+    return channel.tracePromise(work, { producer: this.#producer })
+  }
+
   /** A callback never runs before the call that was given it has returned. */
   #refuse(outcome: SendOutcome, error: RocketMQError): void {
     const { callback, reject } = outcome
@@ -376,16 +444,4 @@ function stateNotOK(state: ServiceState): MQClientException {
         ? 'A producer that was shut down cannot be used again: create another one.'
         : 'Await start() before the first send.'
   })
-}
-
-/** A logger that throws must not break a send. */
-function harmless(logger: Logger): Logger {
-  const guard = (level: keyof Logger) => (message: string) => {
-    try {
-      logger[level](message)
-    } catch {
-      // There is nobody left to tell.
-    }
-  }
-  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
 }

@@ -3,10 +3,10 @@ import { badOption, checkOption } from '../client/check-options.ts'
 import type { SendResult } from '../client/send-result.ts'
 import { MQClientException } from '../internal/errors.ts'
 import type { Message } from '../protocol/message.ts'
-import type { ConnectionEvents } from '../transport/remoting-client.ts'
 import type { CheckForbiddenHook } from './check-forbidden-hook.ts'
 import { DefaultMQProducerImpl } from './default-mq-producer-impl.ts'
 import type { MQProducer } from './mq-producer.ts'
+import type { ProducerEvents } from './producer-events.ts'
 import { BACK_PRESSURE_NUM, BACK_PRESSURE_SIZE, type DefaultMQProducerOptions } from './producer-options.ts'
 import type { ProducerStats } from './producer-stats.ts'
 import type { RequestCallback, RequestOptions } from './request-options.ts'
@@ -164,13 +164,15 @@ export class DefaultMQProducer implements MQProducer {
   }
 
   /**
-   * What happens to the connections of this producer's client: `connected` and `disconnected`, each with the address `host:port`.
-   * What a listener throws is logged.
+   * What happens to this producer: `started`, `stopped`; `connected` and `disconnected` of its client's connections, each with the
+   * address `host:port`; `retry` before a send is tried again; `traceDiscarded` when message trace had to drop records. What a listener
+   * throws is logged.
    *
    * @example
    * producer.events.on('disconnected', (addr, error) => console.warn(addr, error?.message))
+   * producer.events.on('retry', ({ topic, attempt }) => console.warn(topic, attempt.addr, attempt.reason))
    */
-  get events(): EventEmitter<ConnectionEvents> {
+  get events(): EventEmitter<ProducerEvents> {
     return this.impl.events
   }
 

@@ -50,6 +50,14 @@ export async function endTransaction(context: ProducerContext, end: EndTransacti
         fromTransactionCheck
       })
     }
+    context.trace?.endTransaction({
+      brokerAddr: addr,
+      message,
+      msgId,
+      transactionId,
+      transactionState: state,
+      fromTransactionCheck
+    })
     await instance.api.endTransactionOneway(
       addr,
       {

@@ -40,9 +40,16 @@ export class MessageBatch extends Message implements BatchMessage {
   /**
    * @param topic of the batch, with its namespace.
    * @param now wall clock ms, for the ids.
+   * @param observed may give the copies further properties before they are encoded.
    * @throws MQClientException for an empty list, a delay, a retry topic, or messages that differ in topic or WAIT.
    */
-  static generateFromList(topic: string, messages: readonly Message[], namespace: string | undefined, now: number): MessageBatch {
+  static generateFromList(
+    topic: string,
+    messages: readonly Message[],
+    namespace: string | undefined,
+    now: number,
+    observed?: { start(copies: readonly Message[]): void }
+  ): MessageBatch {
     const first = messages[0] as Message
     const copies = messages.map((message) => {
       checkBatchMember(first, message)
@@ -51,6 +58,7 @@ export class MessageBatch extends Message implements BatchMessage {
       if (namespace !== undefined) properties.set(MessageConst.INSTANCE_ID, namespace)
       return Message.of(topic, message.body, message.flag, properties)
     })
+    observed?.start(copies)
     return new MessageBatch(topic, copies, encodeBatch(copies), waits(first))
   }
 }

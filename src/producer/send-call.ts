@@ -183,6 +183,7 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
     this.#attemptOpen = false
     if (error === undefined) {
       this.#answered = true
+      if (this.context.trace !== undefined && result !== undefined) this.#trace(result)
     } else {
       this.#noteAttempt(error.message)
       if (error.maybeStored) this.maybeStored = true
@@ -203,6 +204,12 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
     this.maybeStored = true
     this.#answered = false
     this.#noteAttempt(result.sendStatus)
+  }
+
+  #trace(result: SendResult): void {
+    const { clock, trace } = this.context
+    const { message } = this.hookContext ?? this
+    trace?.sent(message, this.addr, clock.monotonic() - this.attemptBegin, result)
   }
 
   /** Adds the attempt to the list that a final error shows. */

@@ -46,6 +46,7 @@ function attemptAgain(call: SendCall): Promise<SendResult | undefined> {
   return new Promise((resolve, reject) => {
     if (call.settled) return reject(GIVEN_UP)
     call.countRetry()
+    tellRetry(call)
     attempt(call, call.context.clock.monotonic(), (error, result) => {
       if (!call.endAttempt(error, result)) return reject(GIVEN_UP)
       if (call.context.faultStrategy !== undefined) noteForStrategy(call, error)
@@ -54,6 +55,11 @@ function attemptAgain(call: SendCall): Promise<SendResult | undefined> {
       else reject(failure)
     })
   })
+}
+
+function tellRetry({ context, topic, uniqKey, attempts, attemptsMade }: SendCall): void {
+  const attempt = attempts[attempts.length - 1]
+  if (attempt !== undefined) context.events.emit('retry', { topic: topic.name, uniqKey, attempt, number: attemptsMade + 1 })
 }
 
 /** Ends the retries of a call that has settled already; nobody sees it. */

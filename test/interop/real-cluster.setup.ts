@@ -18,7 +18,7 @@ const topics = Object.fromEntries(
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await Promise.all([buildJava(), installNodePeer()])
   // A broker answers "busy" for what waited longer than this in its queue, which a loaded machine alone brings about.
-  const cluster = await startRealCluster({ topics, brokerConfig: { waitTimeMillsInSendQueue: 20_000 } })
+  const cluster = await startRealCluster({ topics, brokerConfig: { waitTimeMillsInSendQueue: 20_000, traceTopicEnable: true } })
   const { namesrvAddr, brokerAddr, home } = cluster
   project.provide('real', { namesrvAddr, brokerAddr, home })
   return () => cluster.stop()

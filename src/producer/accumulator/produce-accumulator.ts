@@ -15,6 +15,7 @@ import type { ProducerContext } from '../producer-context.ts'
 import type { PublishTopic, PublishTopics } from '../publish-topic.ts'
 import { runCallback, type SendOutcome } from '../send-call.ts'
 import { enrichError, toRocketMQError } from '../send-error.ts'
+import type { ObservedSend } from '../send-operation.ts'
 import type { SendOptions } from '../send-options.ts'
 import { selectQueue } from '../send-select-impl.ts'
 import { addedBytes } from '../split-batch.ts'
@@ -77,7 +78,13 @@ export class ProduceAccumulator {
    * takes; what waits of its topic leaves first, so that nothing is overtaken.
    * @throws RocketMQError for wrong use.
    */
-  take(input: Message | readonly Message[], options: SendOptions, mode: CommunicationMode, outcome: SendOutcome): boolean {
+  take(
+    input: Message | readonly Message[],
+    options: SendOptions,
+    mode: CommunicationMode,
+    outcome: SendOutcome,
+    observed?: ObservedSend | undefined
+  ): boolean {
     const message = input as Message
     // Refused on the way that follows.
     if (typeof options !== 'object') return false
@@ -106,6 +113,7 @@ export class ProduceAccumulator {
       queue = selectQueue(this.#context, topic.name, message, options.selector, options.arg)
     }
     const copy = copyOf(this.#context, topic, message, false, clock.now())
+    observed?.start([copy])
     this.#add(topic, queue, { message: copy, outcome }, mode, bytes)
     return true
   }

@@ -36,7 +36,29 @@ export interface ReadMessage {
   body: string
 }
 
+/** What Java's `TraceDataEncoder` says of a trace record. */
+export interface ReadTrace {
+  trace: string
+  timeStamp: number
+  regionId: string
+  groupName: string
+  costTime: number
+  success: boolean
+  topic: string
+  msgId: string
+  offsetMsgId: string
+  tags: string
+  keys: string
+  storeHost: string
+  bodyLength: number
+  msgType: string
+  transactionId: string | null
+  transactionState: string | null
+  fromTransactionCheck: string | null
+}
+
 export interface PullReader {
+  readTrace(topic: string, count: number): Promise<{ messages: ReadMessage[]; records: ReadTrace[] }>
   read(topic: string, count: number): Promise<{ messages: ReadMessage[]; queues: number }>
   decodeId(uniqKey: string): Promise<{ ip: string; pid: number; time: number }>
   stop(): Promise<unknown>

@@ -215,17 +215,26 @@ export async function startRealCluster({ topics, heap = '512m', quick = true, br
 export async function startPullReader({ namesrvAddr, home, version = SERVER_VERSION }) {
   const child = startProgram({ main: 'PullReader', version, args: ['--namesrv', namesrvAddr], home })
   await child.json()
+  const readAll = async (command) => {
+    child.write(command)
+    const lines = []
+    for (;;) {
+      const line = await child.json()
+      if (line.error) throw new Error(`${child.name}: ${line.error}`)
+      if (line.end) return { lines, queues: line.queues }
+      lines.push(line)
+    }
+  }
   return {
     /** Every message of a topic, once it holds `count` of them (or 30 s have passed). */
     async read(topic, count) {
-      child.write(`read ${topic} ${count}`)
-      const messages = []
-      for (;;) {
-        const line = await child.json()
-        if (line.error) throw new Error(`${child.name}: ${line.error}`)
-        if (line.end) return { messages, queues: line.queues }
-        messages.push(line)
-      }
+      const { lines, queues } = await readAll(`read ${topic} ${count}`)
+      return { messages: lines, queues }
+    },
+    /** The same of a trace topic, and every record that Java's decoder finds in its messages. */
+    async readTrace(topic, count) {
+      const { lines } = await readAll(`trace ${topic} ${count}`)
+      return { messages: lines.filter(({ trace }) => trace === undefined), records: lines.filter(({ trace }) => trace) }
     },
     /** What MessageClientIDSetter reads from a unique id: ip, pid and time. */
     async decodeId(uniqKey) {

@@ -10,6 +10,9 @@ import java.util.Set;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.PullResult;
 import org.apache.rocketmq.client.consumer.PullStatus;
+import org.apache.rocketmq.client.trace.TraceBean;
+import org.apache.rocketmq.client.trace.TraceContext;
+import org.apache.rocketmq.client.trace.TraceDataEncoder;
 import org.apache.rocketmq.common.message.MessageClientIDSetter;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
@@ -19,6 +22,7 @@ import org.apache.rocketmq.common.message.MessageQueue;
  *
  * <pre>
  *   read TOPIC COUNT   a line for each message of the topic, once it holds COUNT of them (or 30 s have passed), then {"end":true,...}
+ *   trace TOPIC COUNT  the same, and after each message a line for each record that Java's TraceDataEncoder reads from its body
  *   id UNIQ_KEY        what Java's MessageClientIDSetter reads from a unique id
  * </pre>
  *
@@ -42,8 +46,8 @@ public final class PullReader {
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String[] words = line.trim().split(" ");
             try {
-                if (words[0].equals("read")) {
-                    read(consumer, words[1], Integer.parseInt(words[2]));
+                if (words[0].equals("read") || words[0].equals("trace")) {
+                    read(consumer, words[1], Integer.parseInt(words[2]), words[0].equals("trace"));
                 } else if (words[0].equals("id")) {
                     printId(words[1]);
                 }
@@ -55,7 +59,7 @@ public final class PullReader {
         System.exit(0);
     }
 
-    private static void read(DefaultMQPullConsumer consumer, String topic, int count) throws Exception {
+    private static void read(DefaultMQPullConsumer consumer, String topic, int count, boolean trace) throws Exception {
         Set<MessageQueue> queues = consumer.fetchSubscribeMessageQueues(topic);
         Map<MessageQueue, Long> next = new HashMap<>();
         for (MessageQueue queue : queues) {
@@ -67,7 +71,7 @@ public final class PullReader {
         while (more && System.currentTimeMillis() < deadline) {
             int found = 0;
             for (MessageQueue queue : queues) {
-                found += readQueue(consumer, queue, next);
+                found += readQueue(consumer, queue, next, trace);
             }
             seen += found;
             more = seen < count || found > 0;
@@ -78,7 +82,8 @@ public final class PullReader {
         Json.object().put("end", true).put("queues", queues.size()).put("messages", seen).print();
     }
 
-    private static int readQueue(DefaultMQPullConsumer consumer, MessageQueue queue, Map<MessageQueue, Long> next) throws Exception {
+    private static int readQueue(DefaultMQPullConsumer consumer, MessageQueue queue, Map<MessageQueue, Long> next, boolean trace)
+        throws Exception {
         int seen = 0;
         while (next.get(queue) < consumer.maxOffset(queue)) {
             PullResult result = consumer.pull(queue, "*", next.get(queue), PULL_BATCH);
@@ -87,6 +92,9 @@ public final class PullReader {
             }
             for (MessageExt message : result.getMsgFoundList()) {
                 print(message);
+                if (trace) {
+                    printTrace(message);
+                }
                 seen++;
             }
             next.put(queue, result.getNextBeginOffset());
@@ -114,6 +122,42 @@ public final class PullReader {
             .put("properties", message.getProperties())
             .put("body", Base64.getEncoder().encodeToString(message.getBody()))
             .print();
+    }
+
+    private static void printTrace(MessageExt message) {
+        String data = new String(message.getBody(), StandardCharsets.UTF_8);
+        for (TraceContext context : TraceDataEncoder.decoderFromTraceDataString(data)) {
+            TraceBean bean = context.getTraceBeans().get(0);
+            Json.object()
+                .put("trace", context.getTraceType().name())
+                .put("timeStamp", context.getTimeStamp())
+                .put("regionId", context.getRegionId())
+                .put("groupName", context.getGroupName())
+                .put("costTime", context.getCostTime())
+                .put("success", context.isSuccess())
+                .put("topic", bean.getTopic())
+                .put("msgId", bean.getMsgId())
+                .put("offsetMsgId", bean.getOffsetMsgId())
+                .put("tags", bean.getTags())
+                .put("keys", bean.getKeys())
+                .put("storeHost", bean.getStoreHost())
+                .put("bodyLength", bean.getBodyLength())
+                .put("msgType", String.valueOf(bean.getMsgType()))
+                .put("transactionId", property(bean, "getTransactionId"))
+                .put("transactionState", property(bean, "getTransactionState"))
+                .put("fromTransactionCheck", property(bean, "isFromTransactionCheck"))
+                .print();
+        }
+    }
+
+    /** As text; null where this version of the client has no such property. */
+    private static Object property(TraceBean bean, String getter) {
+        try {
+            Object value = bean.getClass().getMethod(getter).invoke(bean);
+            return value == null ? null : value.toString();
+        } catch (ReflectiveOperationException e) {
+            return null;
+        }
     }
 
     /** The client's decoder keeps it in a subclass that 4.7.1 has under another package than 5.3.3. */
