@@ -34,6 +34,17 @@ function brand(name: string): symbol {
   return Symbol.for(`rocketmq-producer.error.${name}`)
 }
 
+/** Classes whose prototype carries its brand. */
+const branded = new WeakSet<typeof RocketMQError>()
+
+/** Once for each class: a prototype that carries the brand costs an error nothing. */
+function brandClass(errorClass: typeof RocketMQError): void {
+  branded.add(errorClass)
+  for (let c: typeof RocketMQError | null = errorClass; c?.brandName !== undefined; c = Object.getPrototypeOf(c)) {
+    Object.defineProperty(errorClass.prototype, brand(c.brandName), { value: true, configurable: true })
+  }
+}
+
 function hasBrand(value: unknown, symbol: symbol): boolean {
   return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[symbol] === true
 }
@@ -60,9 +71,7 @@ export class RocketMQError extends Error {
     this.attempts = options.attempts ?? []
     this.hint = options.hint
     this.uniqKey = options.uniqKey
-    for (let c: typeof RocketMQError | null = errorClass; c?.brandName !== undefined; c = Object.getPrototypeOf(c)) {
-      Object.defineProperty(this, brand(c.brandName), { value: true })
-    }
+    if (!branded.has(errorClass)) brandClass(errorClass)
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

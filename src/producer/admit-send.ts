@@ -1,6 +1,6 @@
 import { isPromise } from '../internal/async.ts'
 import { RemotingTooMuchRequestException } from '../internal/errors.ts'
-import type { BackPressure } from './back-pressure.ts'
+import { type BackPressure, noRoom } from './back-pressure.ts'
 import { prepareSend } from './prepare-send.ts'
 import type { PublishTopics } from './publish-topic.ts'
 import type { SendCall } from './send-call.ts'
@@ -49,14 +49,13 @@ function waitForRoom(call: SendCall, backPressure: BackPressure, topics: Publish
     const giveUp = (): void => refuse(call, backPressure, 'and none ended in time')
     call.timer = clock.setTimeout(giveUp, call.deadline - call.begin)
   } else {
-    const { waiting, waitingBytes } = backPressure
-    refuse(call, backPressure, `and ${waiting} messages with ${waitingBytes} bytes wait already`)
+    refuse(call, backPressure, 'and the line is full')
   }
 }
 
 function refuse(call: SendCall, backPressure: BackPressure, why: string): void {
   call.context.stats.refusedFull++
-  call.failUnsent(full(backPressure, call.weight, why))
+  call.fail(noRoom(backPressure, call.weight, why, call.uniqKey))
 }
 
 /** @param now monotonic ms. */
@@ -125,16 +124,4 @@ function dispatch(call: SendCall, now: number): void {
 
 function callTimeout(): RemotingTooMuchRequestException {
   return new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT', responseCode: 10002 })
-}
-
-function full(backPressure: BackPressure, weight: number, why: string): RemotingTooMuchRequestException {
-  const { messages, bytes, maxMessages, maxBytes } = backPressure
-  const limit = messages >= maxMessages ? 'Num' : 'Size'
-  return new RemotingTooMuchRequestException(
-    `send message tryAcquire semaphoreAsync${limit} timeout: ${messages} messages (limit ${maxMessages}) and ${bytes} bytes (limit ${maxBytes}) are under way, ${weight} bytes more do not fit, ${why}`,
-    {
-      code: 'BACK_PRESSURE',
-      hint: 'Await sends before making more, or raise backPressureForAsyncSendNum and backPressureForAsyncSendSize; maxWaitingSends and maxWaitingBytes limit those who wait.'
-    }
-  )
 }

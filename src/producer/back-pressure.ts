@@ -1,3 +1,4 @@
+import { RemotingTooMuchRequestException } from '../internal/errors.ts'
 import { RingQueue } from '../internal/ring-queue.ts'
 
 /** Somebody who waits for room. */
@@ -91,13 +92,22 @@ export class BackPressure {
     return true
   }
 
+  /** Whether a body would neither get room now nor a place in the line: then it need not even be copied. @param mayWait as `whenFull` says. */
+  refuses(weight: number, mayWait: boolean): boolean {
+    if (this.#waiters.length === 0 && this.#fits(weight)) return false
+    return !mayWait || !this.#hasPlaceFor(weight)
+  }
+
+  #hasPlaceFor(weight: number): boolean {
+    return this.#waiting < this.maxWaiting && (this.#waiting === 0 || this.#waitingBytes + weight <= this.maxWaitingBytes)
+  }
+
   /**
    * Puts `waiter` at the end of the line, unless the line is full: then false. One body above the line's byte limit may wait alone. Who
    * gives up calls {@link giveUp} once.
    */
   wait(waiter: RoomWaiter): boolean {
-    if (this.#waiting >= this.maxWaiting) return false
-    if (this.#waiting > 0 && this.#waitingBytes + waiter.weight > this.maxWaitingBytes) return false
+    if (!this.#hasPlaceFor(waiter.weight)) return false
     this.#waiting++
     this.#waitingBytes += waiter.weight
     this.#waiters.push(waiter)
@@ -157,4 +167,23 @@ export class BackPressure {
       this.#serving = false
     }
   }
+}
+
+/** The error of a send that nothing was sent of. */
+export function noRoom(
+  backPressure: BackPressure,
+  weight: number,
+  why: string,
+  uniqKey: string | undefined
+): RemotingTooMuchRequestException {
+  const { messages, bytes, maxMessages, maxBytes, waiting, waitingBytes } = backPressure
+  const limit = messages >= maxMessages ? 'Num' : 'Size'
+  return new RemotingTooMuchRequestException(
+    `send message tryAcquire semaphoreAsync${limit} timeout: ${messages} messages (limit ${maxMessages}) and ${bytes} bytes (limit ${maxBytes}) are under way, ${weight} bytes more do not fit, ${why} (${waiting} messages with ${waitingBytes} bytes wait)`,
+    {
+      code: 'BACK_PRESSURE',
+      ...(uniqKey === undefined ? {} : { uniqKey }),
+      hint: 'Await sends before making more, or raise backPressureForAsyncSendNum and backPressureForAsyncSendSize; maxWaitingSends and maxWaitingBytes limit those who wait.'
+    }
+  )
 }

@@ -6,6 +6,7 @@ import { MessageConst } from '../protocol/message-const.ts'
 import { createUniqId } from '../protocol/message-id.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
 import { LARGEST_COPIED_BODY } from '../protocol/outgoing-frame.ts'
+import { noRoom } from './back-pressure.ts'
 import type { CommunicationMode } from './communication-mode.ts'
 import { copyProperties } from './copy-properties.ts'
 import { MessageBatch } from './message-batch.ts'
@@ -46,6 +47,7 @@ export function createSendCall(
   const topic = topics.get((first as Message).topic)
   const queue = targetQueue(context, options, topic, mode)
   const borrows = !batch && options.selector === undefined && observed === undefined && mayBorrow(context, message.body)
+  if (!batch && !borrows) refuseEarly(context, message)
   const now = clock.now()
   const copy = batch ? batchOf(context, topic, messages, now, observed) : copyOf(context, topic, message, borrows, now)
   if (observed !== undefined && !batch) observed.start([copy])
@@ -66,6 +68,15 @@ export function createSendCall(
   call.borrowsBody = borrows
   if (observed !== undefined) observed.call = call
   return call
+}
+
+/** A body that is copied here and now is not copied for nothing. */
+function refuseEarly({ backPressure, config, stats }: ProducerContext, { body, uniqKey }: Message): void {
+  if (backPressure === undefined || !ArrayBuffer.isView(body)) return
+  const mayWait = config.whenFull === 'wait'
+  if (!backPressure.refuses(body.length, mayWait)) return
+  stats.refusedFull++
+  throw noRoom(backPressure, body.length, mayWait ? 'and the line is full' : 'and whenFull is reject', uniqKey)
 }
 
 /** A call for what is this producer's own already: a message copied and checked before, or a batch of such messages. */
