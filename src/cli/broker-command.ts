@@ -52,8 +52,10 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
   if (segment !== undefined) {
     entries.push(['mappedFileSizeCommitLog', String(wholeNumber('commitlog-file-size', segment, 0, 1, Number.MAX_SAFE_INTEGER))])
   }
-  // Consume queues in memory have no segments: the size is only checked.
-  wholeNumber('consumequeue-file-size', values['consumequeue-file-size'], 0, 1, Number.MAX_SAFE_INTEGER)
+  const queueFile = values['consumequeue-file-size']
+  if (queueFile !== undefined) {
+    entries.push(['mappedFileSizeConsumeQueue', String(wholeNumber('consumequeue-file-size', queueFile, 0, 1, 2 ** 31 - 1))])
+  }
   const flush = oneOf('flush', values['flush'], ['async', 'sync'], 'async')
   if (values['flush'] !== undefined) entries.push(['flushDiskType', flush === 'sync' ? 'SYNC_FLUSH' : 'ASYNC_FLUSH'])
   const broker = await LoopbackBroker.start({

@@ -7,10 +7,11 @@ import { MAGIC_AT, PHYSICAL_OFFSET_AT } from '../protocol/message-codec.ts'
 import { CommitLog } from './commit-log.ts'
 import { ConsumeQueueStore } from './consume-queue-store.ts'
 import { DiskFlushAndHA } from './disk-flush-and-ha.ts'
+import { DispatchFiles, type DispatchPosition } from './files/consume-queue-flush.ts'
 import { StoreFiles, type StoreFilesOptions } from './files/store-files.ts'
 import { FlushService } from './flush-service.ts'
 import { MAX_PULL_MSG_SIZE, readQueue } from './get-message.ts'
-import { IndexService } from './index-service.ts'
+import { IndexService, type KeyIndex } from './index-service.ts'
 import { MemoryStorage } from './memory-storage.ts'
 import { createMessageStoreConfig, type MessageStoreConfig } from './message-store-config.ts'
 import { offsetByTime } from './offset-by-time.ts'
@@ -63,13 +64,17 @@ export class DefaultMessageStore {
   readonly #storage: CommitLogStorage
   readonly #files: StoreFiles | undefined
   readonly #replica: ReplicaService | undefined
-  readonly #queues = new ConsumeQueueStore()
-  readonly #index: IndexService
+  /** Queues and index in files, where the log is. */
+  readonly #dispatchFiles: DispatchFiles | undefined
+  readonly #queues: ConsumeQueueStore
+  readonly #index: KeyIndex
   readonly #flush: FlushService
   readonly #reput: ReputService
   readonly #durability: DiskFlushAndHA
   readonly #commitLog: CommitLog
   #shutdown = true
+  /** Store timestamp of the last record that had been written when the flush in flight began. */
+  #flushMark = 0
   #readOnly: string | undefined
 
   /** @throws MQClientException (`BAD_OPTION`) for a setting that is unknown or out of range. */
@@ -91,8 +96,16 @@ export class DefaultMessageStore {
         whenFull: this.config.whenFull,
         segmentSize: this.config.mappedFileSizeCommitLog
       }))
-    // No more than one entry for each 64 bytes of log: keys must not take more memory than the messages.
-    this.#index = new IndexService(() => Math.min(this.config.maxIndexNum, Math.ceil(this.config.maxBytes / 64)))
+    if (this.#files !== undefined) {
+      const { root } = this.#files
+      const position = (): DispatchPosition => this.#reput.position
+      this.#dispatchFiles = new DispatchFiles({ root, config: this.config, clock: deps.clock, logger: deps.logger, position })
+    }
+    this.#queues = this.#dispatchFiles?.queues ?? new ConsumeQueueStore()
+    // In memory no more than one entry for each 64 bytes of log: keys must not take more memory than the messages.
+    this.#index =
+      this.#dispatchFiles?.index ??
+      new IndexService(() => Math.min(this.config.maxIndexNum, Math.ceil(this.config.maxBytes / 64)))
     this.#storage.onDropped = () => this.#correctMinOffset()
     this.#storage.onWritten = () => this.#flush.written()
     this.#storage.onWriteFailed = (failure) => this.#writeFailed(failure)
@@ -101,6 +114,12 @@ export class DefaultMessageStore {
       config: this.config,
       clock: deps.clock,
       logger: deps.logger,
+      onFlush: () => {
+        this.#flushMark = this.#reput.position.storeTimestamp
+      },
+      onFlushed: () => {
+        if (this.#dispatchFiles !== undefined) this.#dispatchFiles.checkpoint.physicMsgTimestamp = this.#flushMark
+      },
       onProgress: () => this.#progress(),
       onFailed: (error) => {
         this.#readOnly = `the store is read-only since a flush failed: ${logText(error)}`
@@ -138,11 +157,20 @@ export class DefaultMessageStore {
 
   /** @throws MQClientException when the store's files cannot be opened; see `StoreFiles.open`. */
   async start(): Promise<void> {
-    await this.#files?.open({
-      from: async (_position, minOffset) => minOffset,
-      onRecord: (bytes, physicalOffset) => this.#recovered(bytes, physicalOffset),
-      onEnd: (end) => this.#reput.startAt(end)
-    })
+    const dispatchFiles = this.#dispatchFiles
+    if (this.#files !== undefined && dispatchFiles !== undefined) {
+      await this.#files.open({
+        load: (clean, dispatched, minOffset) => dispatchFiles.load(clean, dispatched, minOffset),
+        onRecord: (bytes, physicalOffset) => this.#recovered(bytes, physicalOffset),
+        onSlice: () => dispatchFiles.relieve(),
+        onEnd: (end) => {
+          dispatchFiles.truncateDirty(end)
+          this.#commitLog.recovered(dispatchFiles.checkpoint.physicMsgTimestamp)
+          this.#reput.beginAt(end)
+        }
+      })
+      dispatchFiles.start()
+    }
     this.#reput.run()
     this.#shutdown = false
   }
@@ -156,12 +184,16 @@ export class DefaultMessageStore {
     await this.#flush.shutdown()
     this.#reput.run()
     if (this.#files === undefined) await this.#storage.close()
-    else {
-      const orderly = this.#readOnly === undefined && this.dispatchBehindBytes() === 0 && this.remainHowManyDataToFlush() === 0
-      if (!orderly) this.#logger.warn(`${this.#files.root} was not closed orderly: the next start looks through its log`)
-      await this.#files.close(orderly, this.#reput.reputFromOffset)
-    }
+    else await this.#closeFiles(this.#files)
     this.#flush.close()
+  }
+
+  /** The mark of an open store goes only when the next start has nothing to look for. */
+  async #closeFiles(files: StoreFiles): Promise<void> {
+    const whole = this.#readOnly === undefined && this.dispatchBehindBytes() === 0 && this.remainHowManyDataToFlush() === 0
+    const orderly = (await this.#dispatchFiles?.close()) === true && whole
+    if (!orderly) this.#logger.warn(`${files.root} was not closed orderly: the next start looks through its log`)
+    await files.close(orderly, this.#dispatchFiles?.durablePosition ?? 0)
   }
 
   get isShutdown(): boolean {
@@ -414,7 +446,7 @@ export class DefaultMessageStore {
   /** More was written or made durable. */
   #progress(): void {
     this.#reput.run()
-    this.#files?.notePosition(this.#reput.reputFromOffset)
+    this.#files?.notePosition(this.#dispatchFiles?.durablePosition ?? 0)
     this.#wakeReplica()
   }
 

@@ -19,6 +19,10 @@ export interface FlushServiceDeps {
   config: MessageStoreConfig
   clock: Clock
   logger: Logger
+  /** A flush begins. */
+  onFlush: () => void
+  /** It has succeeded. */
+  onFlushed: () => void
   /** `writtenWhere` or `flushedWhere` has moved. */
   onProgress: () => void
   /** A flush failed: nothing that was not durable before it will ever be reported as durable. */
@@ -140,6 +144,7 @@ export class FlushService {
     while (!this.#flushing && this.#failure === undefined && !this.#closed && storage.flushedWhere < this.#wanted) {
       const before = storage.flushedWhere
       let pending: void | Promise<void>
+      this.#deps.onFlush()
       try {
         pending = storage.flush(storage.maxOffset)
       } catch (error) {
@@ -172,6 +177,7 @@ export class FlushService {
   #flushed(): void {
     const { flushedWhere } = this.#deps.storage
     settleBelow(this.#waiting, flushedWhere)
+    this.#deps.onFlushed()
     this.#deps.onProgress()
   }
 

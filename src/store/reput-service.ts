@@ -53,6 +53,7 @@ export class ReputService {
   readonly #deps: ReputServiceDeps
   readonly #listeners = new Set<(request: DispatchRequest) => void>()
   #reputFromOffset: number
+  #storeTimestamp = 0
   /** Where something stands that is no record; said once. */
   #stoppedAt = -1
   /** Set while records are dispatched: what a listener puts waits until all listeners have heard of the record before. */
@@ -72,7 +73,12 @@ export class ReputService {
     return this.#reputFromOffset
   }
 
-  /** The log begins here: a slave's, whose master sent it no more than the end of its own. */
+  /** Behind the last record that was dispatched, and when that was stored. */
+  get position(): { physicalOffset: number; storeTimestamp: number } {
+    return { physicalOffset: this.#reputFromOffset, storeTimestamp: this.#storeTimestamp }
+  }
+
+  /** Everything before has been dispatched. So has nothing when the log begins here: a slave's, whose master sent it no more than the end of its own. */
   beginAt(physicalOffset: number): void {
     this.#reputFromOffset = physicalOffset
   }
@@ -141,11 +147,6 @@ export class ReputService {
     } finally {
       this.#running = false
     }
-  }
-
-  /** Begins at `offset`: everything before it has been dispatched. */
-  startAt(offset: number): void {
-    this.#reputFromOffset = offset
   }
 
   /** Dispatches a record that recovery has found; nobody is told of it. */
@@ -287,6 +288,7 @@ export class ReputService {
     properties: Properties
   ): number {
     const { index, config } = this.#deps
+    this.#storeTimestamp = storeTimestamp
     const tagsCode = this.#tagsCode(topic.topic, properties, storeTimestamp)
     if (entersQueue(sysFlag)) topic.queue(queueId).put(queueOffset, physicalOffset, size, tagsCode)
     if (config.messageIndexEnable && transactionValue(sysFlag) !== SysFlag.TRANSACTION_ROLLBACK_TYPE) {

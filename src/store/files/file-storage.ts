@@ -141,6 +141,7 @@ export class FileStorage implements CommitLogStorage {
   }
 
   appendRaw(physicalOffset: number, bytes: Uint8Array): void {
+    if (this.#maxOffset === 0 && physicalOffset > 0 && physicalOffset % this.#segmentSize === 0) this.#beginAt(physicalOffset)
     if (physicalOffset !== this.#maxOffset) {
       throw new Error(`bytes for offset ${physicalOffset}: the log ends at ${this.#maxOffset}`)
     }
@@ -353,6 +354,24 @@ export class FileStorage implements CommitLogStorage {
     segment.ready = ready
     // Whoever needs the segment sees the failure; nobody may.
     ready.catch(() => {})
+  }
+
+  /** An empty log begins elsewhere: the file that was made for its beginning goes first. */
+  #beginAt(physicalOffset: number): void {
+    const { files, logger } = this.#options
+    for (const spare of [...this.#segments.values(), ...this.#spare.splice(0)]) {
+      const gone = (spare.ready ?? Promise.resolve()).then(async () => {
+        if (spare.fd !== undefined) await files.close(spare.fd)
+        await files.unlink(spare.path)
+      })
+      this.#making = gone.catch((error: unknown) => logger.warn(`${spare.path} stays: ${logText(error)}`))
+    }
+    this.#live = undefined
+    this.#segments.clear()
+    this.#minOffset = physicalOffset
+    this.#maxOffset = physicalOffset
+    this.#writtenWhere = physicalOffset
+    this.#flushedWhere = physicalOffset
   }
 
   /** Makes the segment at `start` ahead of time. */

@@ -27,6 +27,8 @@ export interface RecoveryOptions {
   logger: Logger
   /** Each record, in order; the bytes are valid until it returns. */
   onRecord: (bytes: Buffer, physicalOffset: number) => void
+  /** Between two slices. */
+  onSlice: () => Promise<void>
   /** Writes down that the log ends earlier than its durable position; settles when that is durable. */
   lowerPosition: (end: number) => Promise<void>
 }
@@ -93,6 +95,7 @@ async function scanLog(options: RecoveryOptions): Promise<{ end: number; reason:
             at += verdict.size
           }
         }
+        await options.onSlice()
         // A short file: its last bytes are not there.
         if (needed > 0 && at === 0 && length < Math.min(buffer.length, segmentEnd - offset))
           return { end: offset, reason: 'the file ends here' }

@@ -9,10 +9,21 @@ import { FileStorage } from './file-storage.ts'
 import { COMMIT_LOG_DIR, NEXT_SEGMENT } from './log-segment.ts'
 import { type LogPosition, PositionFile } from './position-file.ts'
 import { recoverLog } from './recovery.ts'
-import { inspectStore, lockedByJava, openDirectory, refused, removeAbort, wasAborted } from './store-directory.ts'
+import {
+  type FoundSegment,
+  inspectStore,
+  lockedByJava,
+  openDirectory,
+  refused,
+  removeAbort,
+  wasAborted
+} from './store-directory.ts'
 
 /** How often the durable position is written down, ms, at most. */
 const POSITION_MILLIS = 1000
+
+/** So much of the log is looked through after an orderly end as well. */
+const QUICK_LOOK_BYTES = 8 * 1024 * 1024
 
 /** Where a store keeps its files, and how it opens them. */
 export interface StoreFilesOptions {
@@ -35,11 +46,17 @@ export interface StoreFilesDeps {
 
 /** What the store above does while its log is recovered. */
 export interface RecoveryListener {
-  /** Where queues and index want the log from: everything before is in their files. */
-  from(position: LogPosition | undefined, minOffset: number): Promise<number>
+  /**
+   * Takes over queues and index. Returns where their files want the log from: everything before is in them.
+   * @param clean the store was closed orderly
+   * @param dispatched the position on record; undefined when there is none
+   */
+  load(clean: boolean, dispatched: number | undefined, minOffset: number): Promise<number>
   /** Each record from there on. */
   onRecord(bytes: Buffer, physicalOffset: number): void
-  /** Everything from there on is not part of the log. */
+  /** Between two slices of work. */
+  onSlice(): Promise<void>
+  /** The log ends here. */
   onEnd(end: number): void
 }
 
@@ -97,28 +114,35 @@ export class StoreFiles {
   }
 
   async #recover(
-    segments: Array<{ start: number; path: string; size: number; allocated: number }>,
+    segments: readonly FoundSegment[],
     position: LogPosition | undefined,
     clean: boolean,
     listener: RecoveryListener
   ): Promise<void> {
     const { config, logger } = this.#deps
     const minOffset = segments[0]?.start ?? 0
-    const from = await listener.from(position, minOffset)
+    const size = config.mappedFileSizeCommitLog
+    let from = await listener.load(clean, position?.dispatched, minOffset)
+    // What queues say who were written by somebody else is no proof that the log goes so far: it begins with the file it ends in.
+    if (position === undefined) from = Math.max(Math.min(Math.floor(from / size) * size, segments.at(-1)?.start ?? 0), minOffset)
     const durable = position?.durable ?? 0
     let end = 0
     if (segments.length > 0 || durable > 0) {
       end = await recoverLog({
         files: this.#files,
         root: this.root,
-        segmentSize: config.mappedFileSizeCommitLog,
+        segmentSize: size,
         segments,
-        from,
+        from: this.#lookFrom(segments, from, clean ? durable : undefined),
         durable,
         repair: this.#repair,
         clean: clean && position !== undefined,
         logger,
-        onRecord: (bytes, offset) => listener.onRecord(bytes, offset),
+        onRecord: (bytes, offset) => {
+          // What is before was dispatched long ago; it is only looked at.
+          if (offset >= from) listener.onRecord(bytes, offset)
+        },
+        onSlice: () => listener.onSlice(),
         lowerPosition: async (lower) => {
           await this.#write({ durable: lower, dispatched: Math.min(position?.dispatched ?? 0, lower) })
           await this.#position.sync()
@@ -128,6 +152,16 @@ export class StoreFiles {
     listener.onEnd(end)
     const starts = segments.map(({ start }) => start).filter((start) => start < end || start === minOffset)
     this.storage.attach(starts, end)
+  }
+
+  /**
+   * Where damage is looked for: after a crash in the last three files, as Java does; after an orderly end at `end` in what is little.
+   * @param from where dispatch goes on
+   */
+  #lookFrom(segments: readonly FoundSegment[], from: number, end: number | undefined): number {
+    if (end === undefined) return Math.min(from, segments.at(-3)?.start ?? segments[0]?.start ?? 0)
+    const last = segments.findLast(({ start }) => start < end)?.start ?? end
+    return end - last <= QUICK_LOOK_BYTES ? Math.min(from, last) : from
   }
 
   /** Writes down how far the log is durable; at most once a second, and never while the last time is not over. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { HeldClock } from '../../../../src/internal/held-clock.ts'
@@ -125,6 +125,23 @@ describe('a store in files', () => {
     expect(bodies(third)).toEqual([...names(150), 'one more'])
     await third.shutdown()
   })
+
+  it.each([true, false])(
+    'fault-S20 without consumequeue/ and index/ both are made anew from the log, closed orderly: %s',
+    async (orderly) => {
+      const root = folder()
+      const store = await open(root)
+      await putAll(store, names(150))
+      const image = imageOf(root, folder())
+      await store.shutdown()
+      const used = orderly ? root : image
+      for (const name of ['consumequeue', 'index']) rmSync(path.join(used, name), { recursive: true, force: true })
+      const again = await open(used)
+      expect(bodies(again)).toEqual(names(150))
+      expect(again.queryMessage('T', 'message-77..', 10, 0, Number.MAX_SAFE_INTEGER).messages).toHaveLength(1)
+      await again.shutdown()
+    }
+  )
 
   it('under ASYNC_FLUSH nothing is acknowledged or seen before its bytes were written', async () => {
     const files = new FaultyFiles()

@@ -131,6 +131,7 @@ describe('behind the last durable position', () => {
 describe('below the last durable position', () => {
   it('a bad record stops the start, names file and offset, and nothing is changed', async () => {
     const { root, offsets } = await closed(60)
+    writeFileSync(path.join(root, 'abort'), '1')
     damage(root, offsets[40]! + 90, 1, 2, 3)
     const file = logFile(root, offsets[40]!)
     const before = readFileSync(file)
