@@ -65,6 +65,10 @@ export interface BrokerConfig {
   defaultQueryMaxNum: number
   /** Whether codes 17 and 215 refuse system topics. @default true */
   validateSystemTopicWhenUpdateTopic: boolean
+  /** Whether messages that wait for their time may be called back (code 370). @default false */
+  recallMessageEnable: boolean
+  /** Whether that is so while the broker takes no sends. @default true */
+  allowRecallWhenBrokerNotWriteable: boolean
 }
 
 export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
@@ -97,7 +101,9 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   litePullMessageEnable: true,
   channelExpiredTimeout: 120_000,
   defaultQueryMaxNum: 32,
-  validateSystemTopicWhenUpdateTopic: true
+  validateSystemTopicWhenUpdateTopic: true,
+  recallMessageEnable: false,
+  allowRecallWhenBrokerNotWriteable: true
 }
 
 /** Names end up in topic names, in properties and in routes. */

@@ -10,9 +10,11 @@ import { type HostAddress, hostAddress } from '../protocol/host-address.ts'
 import { Perm } from '../protocol/perm.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
 import { hasShortNames } from '../protocol/send-message-header.ts'
+import { SCHEDULE_TOPIC, TIMER_TOPIC } from '../protocol/topics.ts'
 import { DefaultMessageStore } from '../store/default-message-store.ts'
 import type { StoreFilesOptions } from '../store/files/store-files.ts'
 import type { MessageStoreConfig } from '../store/message-store-config.ts'
+import type { DispatchRequest } from '../store/types.ts'
 import type { Network, TlsClientOptions, TlsServerOptions } from '../transport/network.ts'
 import { RemotingClient } from '../transport/remoting-client.ts'
 import { RemotingServer } from '../transport/remoting-server.ts'
@@ -33,8 +35,10 @@ import { InFlightRequests } from './in-flight-requests.ts'
 import { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import { NameServerRegistration } from './name-server-registration.ts'
 import { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
+import { ScheduleMessageService } from './schedule/schedule-message-service.ts'
 import { SlaveSynchronize } from './slave/slave-synchronize.ts'
 import { BrokerStatsManager } from './stats/broker-stats-manager.ts'
+import { TimerMessageStore } from './timer/timer-message-store.ts'
 import { newTopicConfig } from './topic/topic-config.ts'
 import { MAX_QUEUE_NUMS, TopicConfigManager } from './topic/topic-config-manager.ts'
 import { TransactionalMessageCheckService } from './transaction/transactional-message-check-service.ts'
@@ -95,6 +99,8 @@ export class BrokerController implements BrokerServices {
   readonly haService: HAService
   /** Undefined on a master. */
   readonly slaveSynchronize: SlaveSynchronize | undefined
+  readonly scheduleMessageService: ScheduleMessageService
+  readonly timerMessageStore: TimerMessageStore
   readonly #server: RemotingServer
   readonly #client: RemotingClient
   readonly #registration: NameServerRegistration
@@ -102,7 +108,6 @@ export class BrokerController implements BrokerServices {
   readonly #wantedPort: number
   readonly #inFlight = new InFlightRequests()
   readonly #hasAcl: boolean
-  #delayOffsets: ReadonlyMap<number, number> = new Map()
   #storeHost: HostAddress | undefined
   #scanTimer: Timer | undefined
   #state: State = 'CREATED'
@@ -129,6 +134,7 @@ export class BrokerController implements BrokerServices {
     this.#checkRole()
     this.topicConfigManager = new TopicConfigManager({
       config,
+      timerWheelEnable: this.store.config.timerWheelEnable,
       clock,
       logger,
       onChange: (topicConfig) => this.#registration.registerIncrement(topicConfig)
@@ -143,6 +149,9 @@ export class BrokerController implements BrokerServices {
     this.rebalanceLockManager = new RebalanceLockManager(clock)
     this.pullRequestHoldService = new PullRequestHoldService(clock)
     this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName)
+    const timed = { store: this.store, stats: this.brokerStatsManager, clock, logger }
+    this.scheduleMessageService = new ScheduleMessageService(timed)
+    this.timerMessageStore = new TimerMessageStore(timed)
     const dispatcher = new RequestDispatcher({ logger, faults, describe: (request) => describe(request, config.brokerName) })
     this.#hasAcl = options.acl !== undefined
     registerHandlers(dispatcher, this, this.#inFlight, options.acl && new PlainPermissionManager(options.acl, clock))
@@ -178,12 +187,12 @@ export class BrokerController implements BrokerServices {
           consumerOffsetManager: this.consumerOffsetManager,
           subscriptionGroupManager: this.subscriptionGroupManager,
           onDelayOffsets: (offsets) => {
-            this.#delayOffsets = offsets
+            for (const [level, offset] of offsets) this.scheduleMessageService.offsetTable.set(level, offset)
           }
         })
       : undefined
     this.#transactionalMessageCheckService = new TransactionalMessageCheckService(this)
-    this.store.onMessageArriving((arrived) => this.pullRequestHoldService.notifyMessageArriving(arrived))
+    this.store.onMessageArriving((arrived) => this.#onMessageArriving(arrived))
     this.#server.onConnectionClosed((connection) => {
       this.producerManager.onConnectionClosed(connection)
       this.consumerManager.onConnectionClosed(connection)
@@ -202,6 +211,11 @@ export class BrokerController implements BrokerServices {
     this.#state = 'STARTING'
     try {
       await this.store.start()
+      // A slave's messages are delivered by its master.
+      if (!this.#isSlave) {
+        this.scheduleMessageService.start()
+        if (this.storeConfig.timerWheelEnable) this.timerMessageStore.start()
+      }
       await this.#server.start()
       this.#storeHost = this.#recordedHost()
       this.#warnIfReachable()
@@ -262,7 +276,7 @@ export class BrokerController implements BrokerServices {
   }
 
   get delayOffsets(): ReadonlyMap<number, number> {
-    return this.#delayOffsets
+    return this.scheduleMessageService.offsetTable
   }
 
   get #isSlave(): boolean {
@@ -283,6 +297,8 @@ export class BrokerController implements BrokerServices {
     const checked = this.#transactionalMessageCheckService.shutdown()
     this.slaveSynchronize?.stop()
     await this.haService.shutdown()
+    this.scheduleMessageService.stop()
+    this.timerMessageStore.stop()
     // Settles every put that waits for a flush or a slave; their answers still leave, then the connections are closed.
     await this.store.shutdown()
     await checked
@@ -300,6 +316,12 @@ export class BrokerController implements BrokerServices {
         code: 'BAD_OPTION'
       })
     }
+  }
+
+  #onMessageArriving(arrived: DispatchRequest): void {
+    this.pullRequestHoldService.notifyMessageArriving(arrived)
+    if (arrived.topic === SCHEDULE_TOPIC) this.scheduleMessageService.notifyMessageArriving(arrived.queueId)
+    else if (arrived.topic === TIMER_TOPIC) this.timerMessageStore.notifyMessageArriving()
   }
 
   #warnIfReachable(): void {

@@ -11,7 +11,9 @@ import type { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import type { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
 import type { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import type { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
+import type { ScheduleMessageService } from './schedule/schedule-message-service.ts'
 import type { BrokerStatsManager } from './stats/broker-stats-manager.ts'
+import type { TimerMessageStore } from './timer/timer-message-store.ts'
 import type { TopicConfigManager } from './topic/topic-config-manager.ts'
 
 /** What request handlers may use of the broker. */
@@ -29,6 +31,8 @@ export interface BrokerServices {
   readonly rebalanceLockManager: RebalanceLockManager
   readonly pullRequestHoldService: PullRequestHoldService
   readonly brokerStatsManager: BrokerStatsManager
+  readonly scheduleMessageService: ScheduleMessageService
+  readonly timerMessageStore: TimerMessageStore
   readonly broker2Client: Broker2Client
   /** How far each delay level has been delivered, by level; on a slave as its master last said. */
   readonly delayOffsets: ReadonlyMap<number, number>

@@ -1,4 +1,4 @@
-import { MQClientException, type RocketMQError } from '../internal/errors.ts'
+import { MQBrokerException, MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { RequestCode, ResponseCode } from '../protocol/codes.ts'
 import { type EndTransactionRequestHeader, encodeEndTransactionHeader } from '../protocol/end-transaction-header.ts'
 import type { Message } from '../protocol/message.ts'
@@ -139,17 +139,44 @@ export class MQClientAPI {
    * The route of a topic; undefined when the name server says that there is none (17).
    * @throws MQClientException with the name server's code, or what {@link NameServerList.invoke} throws.
    */
-  async getTopicRouteInfo(topic: string, signal?: AbortSignal): Promise<TopicRouteData | undefined> {
+  async getTopicRouteInfo(
+    topic: string,
+    signal?: AbortSignal,
+    timeoutMillis = this.#timeoutMillis
+  ): Promise<TopicRouteData | undefined> {
     const request = (): RemotingCommand => {
       const fields = emptyExtFields()
       fields['topic'] = topic
       return RemotingCommand.request(RequestCode.GET_ROUTEINFO_BY_TOPIC, fields, undefined, this.#serializeType)
     }
-    const response = await this.#nameServers.invoke(request, this.#timeoutMillis, signal)
+    const response = await this.#nameServers.invoke(request, timeoutMillis, signal)
     if (response.code === ResponseCode.TOPIC_NOT_EXIST) return undefined
     if (response.code === ResponseCode.SUCCESS && response.body !== undefined) return decodeTopicRoute(response.body)
     throw new MQClientException(`CODE: ${response.code}  DESC: ${response.remark ?? ''}`, {
       code: 'NAME_SERVER_REFUSED',
+      responseCode: response.code
+    })
+  }
+
+  /**
+   * Asks the broker at `addr` something that is no send.
+   * @param fields of the header; those that are undefined are left out.
+   * @throws MQBrokerException for every answer but SUCCESS; what {@link RemotingClient.invoke} throws.
+   */
+  async invokeBroker(
+    addr: string,
+    code: number,
+    fields: Readonly<Record<string, string | undefined>>,
+    timeoutMillis: number,
+    signal?: AbortSignal
+  ): Promise<RemotingCommand> {
+    const ext = emptyExtFields()
+    for (const [name, value] of Object.entries(fields)) if (value !== undefined) ext[name] = value
+    const request = RemotingCommand.request(code, ext, undefined, this.#serializeType)
+    const response = await this.#remoting.invoke(addr, request, timeoutMillis, signal)
+    if (response.code === ResponseCode.SUCCESS) return response
+    throw new MQBrokerException(`CODE: ${response.code}  DESC: ${response.remark ?? ''} BROKER: ${addr}`, {
+      code: 'BROKER_REFUSED',
       responseCode: response.code
     })
   }

@@ -3,6 +3,7 @@ import { MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { harmlessLogger, type Logger, logText, silentLogger } from '../internal/logger.ts'
 import { CLIENT_LIMITS } from '../protocol/frame-reader.ts'
 import { SerializeType } from '../protocol/remoting-command.ts'
+import type { TopicRouteData } from '../protocol/topic-route.ts'
 import type { Network } from '../transport/network.ts'
 import { RemotingClient } from '../transport/remoting-client.ts'
 import type { RPCHook } from '../transport/rpc-hook.ts'
@@ -190,6 +191,17 @@ export class MQClientInstance {
   /** Version (MQVersion ordinal) that the broker at this address answered heartbeats with; undefined before the first one. */
   brokerVersion(addr: string): number | undefined {
     return this.#heartbeats.brokerVersion(addr)
+  }
+
+  /**
+   * Asks the name servers for a route, without keeping it; the addresses of its brokers are known from then on. Undefined when there is
+   * none.
+   */
+  async fetchTopicRoute(topic: string, timeoutMillis: number, signal?: AbortSignal): Promise<TopicRouteData | undefined> {
+    const found = await this.api.getTopicRouteInfo(topic, signal, timeoutMillis)
+    const route = found && this.#brokerAddresses.check(found)
+    if (route !== undefined) this.#brokers.update(route)
+    return route
   }
 
   /** Settles when every master has answered, or will not. Never rejects. */

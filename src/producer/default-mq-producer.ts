@@ -2,7 +2,13 @@ import type { EventEmitter } from 'eventemitter3'
 import { badOption, checkOption } from '../client/check-options.ts'
 import type { SendResult } from '../client/send-result.ts'
 import { MQClientException } from '../internal/errors.ts'
-import type { Message } from '../protocol/message.ts'
+import type { Message, MessageExt } from '../protocol/message.ts'
+import type { MessageQueue } from '../protocol/message-queue.ts'
+import type { AdminOptions, CreateTopicOptions, QueryResult, SearchOffsetOptions } from './admin/admin-options.ts'
+import { createTopic } from './admin/create-topic.ts'
+import { queryMessage, queryMessageByUniqKey, viewMessage } from './admin/query-messages.ts'
+import { earliestMsgStoreTime, fetchPublishMessageQueues, maxOffset, minOffset, searchOffset } from './admin/queue-offsets.ts'
+import { recallMessage } from './admin/recall-message.ts'
 import type { CheckForbiddenHook } from './check-forbidden-hook.ts'
 import { DefaultMQProducerImpl } from './default-mq-producer-impl.ts'
 import type { MQProducer } from './mq-producer.ts'
@@ -261,6 +267,98 @@ export class DefaultMQProducer implements MQProducer {
     } else {
       this.impl.request(message, given, { callback })
     }
+  }
+
+  /**
+   * Calls a message back that waits for a point in time.
+   * @param recallHandle of the result of its send.
+   * @returns the id of the message.
+   * @throws MQBrokerException when the broker refuses: 16 where `recallMessageEnable` is off, 604 when it is too late.
+   *
+   * @example
+   * const { recallHandle } = await producer.send(new Message({ topic: 'Orders', body: 'cancel', delayTimeSec: 600 }))
+   * await producer.recallMessage('Orders', recallHandle)
+   */
+  async recallMessage(topic: string, recallHandle: string, options?: AdminOptions): Promise<string> {
+    return await recallMessage(this.impl.context, topic, recallHandle, options)
+  }
+
+  /**
+   * Creates a topic, for reading and writing, on every broker that has the topic `key`; resolves when one of them has done so.
+   * @param key an existing topic: `TBW102` or the name of the cluster for all brokers of a cluster.
+   * @param queueNum 1 to 65535
+   */
+  async createTopic(key: string, newTopic: string, queueNum: number, options?: CreateTopicOptions): Promise<void> {
+    await createTopic(this.impl.context, key, newTopic, queueNum, options)
+  }
+
+  /** The queues of a topic that can be written to, asked of a name server now. */
+  async fetchPublishMessageQueues(topic: string, options?: AdminOptions): Promise<MessageQueue[]> {
+    return await fetchPublishMessageQueues(this.impl.context, topic, options)
+  }
+
+  /**
+   * The queue offset that belongs to a store time.
+   * @param timestamp ms since 1970
+   */
+  async searchOffset(mq: MessageQueue, timestamp: number, options?: SearchOffsetOptions): Promise<number> {
+    return await searchOffset(this.impl.context, mq, timestamp, options)
+  }
+
+  /** The offset that the next message of a queue will get. */
+  async maxOffset(mq: MessageQueue, options?: AdminOptions): Promise<number> {
+    return await maxOffset(this.impl.context, mq, options)
+  }
+
+  /** The first offset that a queue holds. */
+  async minOffset(mq: MessageQueue, options?: AdminOptions): Promise<number> {
+    return await minOffset(this.impl.context, mq, options)
+  }
+
+  /** When the first message that a queue holds was stored, ms since 1970; -1 when there is none. */
+  async earliestMsgStoreTime(mq: MessageQueue, options?: AdminOptions): Promise<number> {
+    return await earliestMsgStoreTime(this.impl.context, mq, options)
+  }
+
+  /**
+   * The message with this id: `offsetMsgId` of a result, or `msgId`.
+   * @throws MQClientException 208 when there is none.
+   */
+  async viewMessage(topic: string, msgId: string, options?: AdminOptions): Promise<MessageExt> {
+    return await viewMessage(this.impl.context, topic, msgId, options)
+  }
+
+  /**
+   * Messages of a topic that have a key, from every broker of it; each broker gives the newest `maxNum`, and at most 64.
+   * @param begin stored at or after, ms since 1970
+   * @param end stored at or before; `Number.MAX_SAFE_INTEGER` for no limit
+   * @param options `timeout` is 18 s unless given.
+   * @throws MQClientException 208 when there is none, 17 when the topic does not exist.
+   */
+  async queryMessage(
+    topic: string,
+    key: string,
+    maxNum: number,
+    begin: number,
+    end: number,
+    options?: AdminOptions
+  ): Promise<QueryResult> {
+    return await queryMessage(this.impl.context, topic, key, maxNum, begin, end, options)
+  }
+
+  /**
+   * The message with this client id, `msgId` of its result, which clients call its unique key.
+   * @param begin stored at or after, ms since 1970; the last three days unless given
+   * @throws MQClientException 208 when there is none.
+   */
+  async queryMessageByUniqKey(
+    topic: string,
+    uniqKey: string,
+    begin?: number,
+    end?: number,
+    options?: AdminOptions
+  ): Promise<MessageExt> {
+    return await queryMessageByUniqKey(this.impl.context, topic, uniqKey, begin, end, options)
   }
 
   /** @throws MQClientException always: transactions need a producer of their own. */

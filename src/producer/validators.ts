@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { MQClientException } from '../internal/errors.ts'
 import { checkedFlag, type Message } from '../protocol/message.ts'
-import { FORBIDDEN_TOPICS } from '../protocol/topics.ts'
+import { FORBIDDEN_TOPICS, isSystemTopic } from '../protocol/topics.ts'
 
 /** Limits and texts of Java's `Validators`. */
 const GROUP_MAX_LENGTH = 255
@@ -31,6 +31,11 @@ export function checkTopic(topic: string): void {
 /** @throws MQClientException for topics that brokers keep to themselves. */
 export function checkTopicAllowsSend(topic: string): void {
   if (FORBIDDEN_TOPICS.has(topic)) throw illegal(`Sending message to topic[${topic}] is forbidden.`)
+}
+
+/** @throws MQClientException for topics that nobody may create. */
+export function checkNotSystemTopic(topic: string): void {
+  if (isSystemTopic(topic)) throw illegal(`The topic[${topic}] is conflict with system topic.`)
 }
 
 /** @throws MQClientException when something other than a message was passed; the topic is checked where its name is first met. */

@@ -14,6 +14,12 @@ export interface MessageOptions {
   properties?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   /** 1 to 18 for 1s to 2h with the broker's default levels; 0 for none. @default 0 */
   delayTimeLevel?: number
+  /** Deliver so many seconds after the broker got it; from 5.0 on, at most 3 days by default. 0 for none. @default 0 */
+  delayTimeSec?: number
+  /** The same in ms; brokers round up to whole seconds by default. @default 0 */
+  delayTimeMs?: number
+  /** Deliver at this time, ms since 1970 by the broker's clock; at once when it has passed. 0 for none. @default 0 */
+  deliverTimeMs?: number
   /** Free for the application; 32 bits. @default 0 */
   flag?: number
   /** Whether the broker's answer waits for flush and replication, where the broker is set up so. @default true */
@@ -21,6 +27,22 @@ export interface MessageOptions {
   /** Client message id; made at the send when absent. Give the same one to send a message again. */
   uniqKey?: string
 }
+
+/** The properties that make a broker deliver a message later. */
+const DELAYS = [
+  MessageConst.DELAY,
+  MessageConst.TIMER_DELAY_SEC,
+  MessageConst.TIMER_DELAY_MS,
+  MessageConst.TIMER_DELIVER_MS
+] as const
+
+const TIMER_PROPERTIES = {
+  delayTimeSec: MessageConst.TIMER_DELAY_SEC,
+  delayTimeMs: MessageConst.TIMER_DELAY_MS,
+  deliverTimeMs: MessageConst.TIMER_DELIVER_MS
+} as const
+
+type TimerOption = keyof typeof TIMER_PROPERTIES
 
 /**
  * A message to send.
@@ -35,7 +57,10 @@ export class Message {
   /** All properties, system ones included, as they travel. Set user properties with {@link putUserProperty}. */
   readonly properties: Properties
 
-  /** @throws MQClientException for a reserved or blank property name, a blank value, or a separator character. */
+  /**
+   * @throws MQClientException for a reserved or blank property name, a blank value, a separator character, a time that is none, or more
+   * than one of the options that delay.
+   */
   constructor(options: MessageOptions)
   /** @internal */
   constructor(options: MessageOptions, properties?: Properties)
@@ -51,6 +76,9 @@ export class Message {
     if (options.keys !== undefined && options.keys !== '') this.keys = options.keys
     this.waitStoreMsgOK = options.waitStoreMsgOK ?? true
     if (options.delayTimeLevel !== undefined && options.delayTimeLevel !== 0) this.delayTimeLevel = options.delayTimeLevel
+    if (options.delayTimeSec !== undefined) setOnlyTimer(this.properties, 'delayTimeSec', options.delayTimeSec)
+    if (options.delayTimeMs !== undefined) setOnlyTimer(this.properties, 'delayTimeMs', options.delayTimeMs)
+    if (options.deliverTimeMs !== undefined) setOnlyTimer(this.properties, 'deliverTimeMs', options.deliverTimeMs)
     if (options.uniqKey !== undefined) this.uniqKey = options.uniqKey
     if (options.properties !== undefined) {
       if (typeof options.properties !== 'object' || options.properties === null || Array.isArray(options.properties)) {
@@ -95,7 +123,35 @@ export class Message {
     if (!Number.isInteger(level) || level < 0 || level > MAX_INT) {
       throw badOption('delayTimeLevel', level, `a whole number from 0 to ${MAX_INT}`)
     }
+    for (const name of DELAYS) this.properties.delete(name)
     this.properties.set(MessageConst.DELAY, String(level))
+  }
+
+  /** Seconds; 0 when there is none. A message has one delay: the last that is set counts. */
+  get delayTimeSec(): number {
+    return Number(this.properties.get(MessageConst.TIMER_DELAY_SEC) ?? 0)
+  }
+
+  set delayTimeSec(seconds: number) {
+    setTimer(this.properties, 'delayTimeSec', seconds)
+  }
+
+  /** Ms; 0 when there is none. */
+  get delayTimeMs(): number {
+    return Number(this.properties.get(MessageConst.TIMER_DELAY_MS) ?? 0)
+  }
+
+  set delayTimeMs(millis: number) {
+    setTimer(this.properties, 'delayTimeMs', millis)
+  }
+
+  /** Ms since 1970; 0 when there is none. */
+  get deliverTimeMs(): number {
+    return Number(this.properties.get(MessageConst.TIMER_DELIVER_MS) ?? 0)
+  }
+
+  set deliverTimeMs(millis: number) {
+    setTimer(this.properties, 'deliverTimeMs', millis)
   }
 
   get waitStoreMsgOK(): boolean {
@@ -222,6 +278,25 @@ function setText(properties: Properties, name: string, value: string | undefined
   if (typeof value !== 'string') throw badProperty(`The value of property ${name} is not a string`)
   refuseSeparators(name, value)
   properties.set(name, value)
+}
+
+/** Two ways at once are a mistake. */
+function setOnlyTimer(properties: Properties, option: TimerOption, value: number): void {
+  if (value !== 0 && DELAYS.some((name) => properties.has(name))) {
+    throw new MQClientException(
+      'delayTimeLevel, delayTimeSec, delayTimeMs and deliverTimeMs exclude each other: give one of them',
+      { code: 'BAD_OPTION' }
+    )
+  }
+  setTimer(properties, option, value)
+}
+
+function setTimer(properties: Properties, option: TimerOption, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) throw badOption(option, value, 'a whole number from 0 on')
+  properties.delete(TIMER_PROPERTIES[option])
+  if (value === 0) return
+  for (const name of DELAYS) properties.delete(name)
+  properties.set(TIMER_PROPERTIES[option], String(value))
 }
 
 function refuseSeparators(name: string, text: string): void {

@@ -9,6 +9,8 @@ export const TRACE_TOPIC = 'RMQ_SYS_TRACE_TOPIC'
 export const SELF_TEST_TOPIC = 'SELF_TEST_TOPIC'
 export const OFFSET_MOVED_EVENT = 'OFFSET_MOVED_EVENT'
 export const CHECKPOINT_TOPIC = 'CHECKPOINT_TOPIC'
+/** Where messages for a point in time wait; Java's `TimerMessageStore.TIMER_TOPIC`. */
+export const TIMER_TOPIC = 'rmq_sys_wheel_timer'
 
 /** Retry topic of a consumer group, and its dead-letter topic. */
 export const RETRY_PREFIX = '%RETRY%'

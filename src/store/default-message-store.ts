@@ -23,6 +23,7 @@ import { StoreFaults } from './store-faults.ts'
 import { StoreStatsService } from './store-stats-service.ts'
 import type {
   CommitLogStorage,
+  ConsumeQueueUnit,
   DispatchRequest,
   GetMessageResult,
   MessageExtBrokerInner,
@@ -295,6 +296,11 @@ export class DefaultMessageStore {
   getEarliestMessageTime(topic?: string, queueId = 0): number {
     if (topic === undefined) return this.#storeTimestampAt(this.#storage.minOffset)
     return this.getMessageStoreTimeStamp(topic, queueId, this.getMinOffsetInQueue(topic, queueId))
+  }
+
+  /** The unit of a queue offset; undefined when it is not there. */
+  getConsumeQueueUnit(topic: string, queueId: number, queueOffset: number): ConsumeQueueUnit | undefined {
+    return this.#queues.find(topic, queueId)?.get(queueOffset)
   }
 
   /** Where the record of a queue offset is in the commit log; undefined when it is not there. */

@@ -28,6 +28,16 @@ export interface MessageStoreConfig {
   flushIntervalCommitLog: number
   /** Delay of each level, from 1 on: a number and `s`, `m`, `h` or `d`. @default the 18 levels from 1s to 2h */
   messageDelayLevel: string
+  /** Whether messages may be sent for a point in time (`TIMER_*` properties). @default true */
+  timerWheelEnable: boolean
+  /** To how many ms the time of such a message is rounded: 100, 200, 500 or 1000. @default 1000 */
+  timerPrecisionMs: number
+  /** How far ahead of now such a message may be for, s. @default 259200 */
+  timerMaxDelaySec: number
+  /** After how many steps of `timerPrecisionMs` a message that still waits is stored anew, so that the log may forget its first record. @default 172800 */
+  timerRollWindowSlot: number
+  /** From how many messages for one step on further ones are refused at random; all of them from twice as many. @default 2147483647 */
+  timerCongestNumEachSlot: number
   /** Segment size of the commit log, bytes; the same for a master and its slaves. @default 1073741824 */
   mappedFileSizeCommitLog: number
   /** Whether messages can be found by key and unique key. @default true */
@@ -88,6 +98,11 @@ export const DEFAULT_MESSAGE_STORE_CONFIG: Readonly<MessageStoreConfig> = Object
   slaveTimeout: 2000,
   flushIntervalCommitLog: 500,
   messageDelayLevel: DEFAULT_DELAY_LEVELS,
+  timerWheelEnable: true,
+  timerPrecisionMs: 1000,
+  timerMaxDelaySec: 3 * 24 * 3600,
+  timerRollWindowSlot: 2 * 24 * 3600,
+  timerCongestNumEachSlot: 0x7fffffff,
   mappedFileSizeCommitLog: 1024 * 1024 * 1024,
   messageIndexEnable: true,
   maxMsgsNumBatch: 64,
@@ -119,6 +134,8 @@ const CHOICES: { readonly [K in keyof MessageStoreConfig]?: readonly unknown[] }
   brokerRole: ['ASYNC_MASTER', 'SYNC_MASTER', 'SLAVE'],
   whenFull: ['reject', 'dropOldest'],
   messageIndexEnable: [true, false],
+  timerWheelEnable: [true, false],
+  timerPrecisionMs: [100, 200, 500, 1000],
   offsetCheckInSlave: [true, false],
   duplicationEnable: [true, false]
 }

@@ -13,6 +13,9 @@ export type PutMessageStatus =
   | 'PROPERTIES_SIZE_EXCEEDED'
   | 'OS_PAGE_CACHE_BUSY'
   | 'IN_SYNC_REPLICAS_NOT_ENOUGH'
+  | 'WHEEL_TIMER_MSG_ILLEGAL'
+  | 'WHEEL_TIMER_FLOW_CONTROL'
+  | 'WHEEL_TIMER_NOT_ENABLE'
   | 'UNKNOWN_ERROR'
 
 /** A message on its way into the store; Java's `MessageExtBrokerInner`. The store copies what it keeps. */

@@ -6,11 +6,12 @@ import type { ExtFields } from '../../protocol/ext-fields.ts'
 import { MessageConst } from '../../protocol/message-const.ts'
 import { createUniqId } from '../../protocol/message-id.ts'
 import type { OutgoingFrame } from '../../protocol/outgoing-frame.ts'
+import { encodeRecallHandle } from '../../protocol/recall-message-handle.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import { decodeSendMessageRequestHeader, type SendMessageRequestHeader } from '../../protocol/send-message-header.ts'
 import { SendMessageResponse } from '../../protocol/send-message-response.ts'
 import { SysFlag } from '../../protocol/sys-flag.ts'
-import { RETRY_PREFIX, SCHEDULE_TOPIC } from '../../protocol/topics.ts'
+import { RETRY_PREFIX, SCHEDULE_TOPIC, TIMER_TOPIC } from '../../protocol/topics.ts'
 import type { PutMessageResult } from '../../store/types.ts'
 import type { Connection } from '../../transport/connection.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
@@ -126,9 +127,21 @@ export class SendMessageProcessor {
       queueId,
       queueOffset: appended.logicsOffset,
       transactionId: message.stored.get(MessageConst.UNIQ_KEY),
+      recallHandle: message.topic === TIMER_TOPIC ? this.#recallHandle(message) : undefined,
       regionId: this.#regionId,
       traceOn: this.#traceOn
     })
+  }
+
+  /** What calls a message back that waits for a point in time. A retry cannot be called back. */
+  #recallHandle({ stored }: PendingMessage): string | undefined {
+    const outMs = stored.get(MessageConst.TIMER_OUT_MS)
+    const topic = stored.get(MessageConst.REAL_TOPIC)
+    if (outMs === undefined || topic === undefined || topic.startsWith(RETRY_PREFIX)) return undefined
+    const { brokerName } = this.#broker.config
+    const messageId = stored.get(MessageConst.UNIQ_KEY) ?? ''
+    // Within the step the message waits for: rounded, it is that step's time again.
+    return encodeRecallHandle({ topic, brokerName, timestamp: String(Number(outMs) + 1), messageId })
   }
 
   /** Refused sends carry region and trace switch too. */

@@ -17,7 +17,7 @@ const CREATED_REMARK = 'not set any response code'
 
 /** Code 17: creates a topic or replaces its settings. */
 export function updateAndCreateTopic(broker: BrokerServices): RequestHandler {
-  const systemTopics = systemTopicNames(broker.config)
+  const systemTopics = systemTopicNames(broker.config, broker.storeConfig.timerWheelEnable)
   return (request) => {
     const fields = request.extFields
     const filterType = fields['topicFilterType']

@@ -37,7 +37,7 @@ export function getTopicConfig(broker: BrokerServices): RequestHandler {
 /** Code 305: the names this broker keeps for itself. */
 export function getSystemTopicListFromBroker(broker: BrokerServices): RequestHandler {
   return (request) => {
-    const body = encodeTopicList({ topicList: [...systemTopicNames(broker.config)] })
+    const body = encodeTopicList({ topicList: [...systemTopicNames(broker.config, broker.storeConfig.timerWheelEnable)] })
     return RemotingCommand.response(request, ResponseCode.SUCCESS, undefined, undefined, body)
   }
 }

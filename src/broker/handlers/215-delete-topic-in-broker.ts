@@ -8,7 +8,7 @@ import { systemTopicNames } from '../topic/system-topics.ts'
 
 /** Code 215: forgets a topic, its queues, its offsets and its counters. */
 export function deleteTopicInBroker(broker: BrokerServices): RequestHandler {
-  const systemTopics = systemTopicNames(broker.config)
+  const systemTopics = systemTopicNames(broker.config, broker.storeConfig.timerWheelEnable)
   return (request) => {
     const topic = request.extFields['topic'] ?? ''
     const refuse = (remark: string): RemotingCommand => RemotingCommand.response(request, ResponseCode.INVALID_PARAMETER, remark)

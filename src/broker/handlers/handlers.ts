@@ -34,6 +34,7 @@ import { getTopicStatsInfo } from './202-get-topic-stats-info.ts'
 import { getConsumerConnectionList, getProducerConnectionList } from './203-get-consumer-connection-list.ts'
 import { deleteTopicInBroker } from './215-delete-topic-in-broker.ts'
 import { sendReplyMessage } from './324-send-reply-message.ts'
+import { recallMessage } from './370-recall-message.ts'
 
 type HandlerFactory = (broker: BrokerServices) => RequestHandler
 
@@ -73,7 +74,8 @@ const FACTORIES: ReadonlyArray<readonly [codes: readonly number[], factory: Hand
   [[RequestCode.DELETE_TOPIC_IN_BROKER], deleteTopicInBroker],
   [[RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_BROKER], getSystemTopicListFromBroker],
   [[RequestCode.GET_TOPIC_CONFIG], getTopicConfig],
-  [[RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG], getSubscriptionGroupConfig]
+  [[RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG], getSubscriptionGroupConfig],
+  [[RequestCode.RECALL_MESSAGE], recallMessage]
 ]
 
 /** ACL 1.0 is answered as 4.9 does: the exception of its hook becomes code 1. */

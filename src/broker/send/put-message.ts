@@ -2,10 +2,11 @@ import type { MaybePromise } from '../../internal/async.ts'
 import { RemotingCommandException } from '../../internal/errors.ts'
 import { MessageConst } from '../../protocol/message-const.ts'
 import { SysFlag, transactionValue } from '../../protocol/sys-flag.ts'
-import { SCHEDULE_TOPIC, TRANS_HALF_TOPIC } from '../../protocol/topics.ts'
+import { SCHEDULE_TOPIC, TIMER_TOPIC, TRANS_HALF_TOPIC } from '../../protocol/topics.ts'
 import { parseDelayLevels } from '../../store/delay-levels.ts'
 import type { MessageExtBrokerInner, PutMessageResult } from '../../store/types.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import { isTimerMessage, transformTimerMessage } from '../timer/transform-timer-message.ts'
 import type { StoredProperties } from './stored-properties.ts'
 
 /** A message that is not in the store yet; its properties may still change. */
@@ -14,10 +15,6 @@ export interface PendingMessage extends Omit<MessageExtBrokerInner, 'properties'
 }
 
 const ILLEGAL: PutMessageResult = Object.freeze({ status: 'MESSAGE_ILLEGAL' })
-const TIMER_OFF: PutMessageResult = Object.freeze({
-  status: 'UNKNOWN_ERROR',
-  remark: 'accurate timer message is not enabled, timerWheelEnable is false'
-})
 
 /**
  * What Java's chain of `PutMessageHook` does before a put (inner batches, timer and delay messages), and the put.
@@ -29,10 +26,14 @@ export function putMessage(broker: BrokerServices, message: PendingMessage): May
   if (map.has(MessageConst.INNER_NUM) && (message.sysFlag & SysFlag.INNER_BATCH) === 0) return ILLEGAL
   const transaction = transactionValue(message.sysFlag)
   const delayLevel = delayTimeLevel(properties)
-  if (message.isBatch && (delayLevel > 0 || transaction !== SysFlag.TRANSACTION_NOT_TYPE)) return ILLEGAL
-  if (transaction === SysFlag.TRANSACTION_NOT_TYPE || transaction === SysFlag.TRANSACTION_COMMIT_TYPE) {
+  const timed = isTimerMessage(properties)
+  if (message.isBatch && (delayLevel > 0 || timed || transaction !== SysFlag.TRANSACTION_NOT_TYPE)) return ILLEGAL
+  if ((delayLevel > 0 || timed) && mayWait(message, transaction)) {
     if (delayLevel > 0) schedule(broker, message, delayLevel)
-    else if (isTimerMessage(properties)) return TIMER_OFF
+    else {
+      const refused = transformTimerMessage(broker, message)
+      if (refused !== undefined) return refused
+    }
   }
   return broker.store.asyncPutMessage({
     topic: message.topic,
@@ -49,6 +50,12 @@ export function putMessage(broker: BrokerServices, message: PendingMessage): May
     preparedTransactionOffset: message.preparedTransactionOffset,
     isBatch: message.isBatch === true
   })
+}
+
+/** A half message is delayed when it is committed; one that waits already is not made to wait again. */
+function mayWait({ topic }: PendingMessage, transaction: number): boolean {
+  if (topic === TRANS_HALF_TOPIC || topic === TIMER_TOPIC) return false
+  return transaction === SysFlag.TRANSACTION_NOT_TYPE || transaction === SysFlag.TRANSACTION_COMMIT_TYPE
 }
 
 /** DELAY as a number; 0 when there is none. */
@@ -90,11 +97,4 @@ export function prepareHalfMessage(message: PendingMessage): void {
 function keepRealDestination(message: PendingMessage): void {
   message.stored.set(MessageConst.REAL_TOPIC, message.topic)
   message.stored.set(MessageConst.REAL_QID, String(message.queueId))
-}
-
-function isTimerMessage({ map }: StoredProperties): boolean {
-  return (
-    (map.has(MessageConst.TIMER_DELIVER_MS) || map.has(MessageConst.TIMER_DELAY_MS) || map.has(MessageConst.TIMER_DELAY_SEC)) &&
-    !map.has(MessageConst.TIMER_OUT_MS)
-  )
 }

@@ -32,6 +32,8 @@ export function putRefusal(result: PutMessageResult, maxMessageSize: number): Re
         'the message is illegal, maybe msg body or properties length not matched. ' +
           `msg body length limit ${maxMessageSize}B, msg properties length limit 32KB.`
       )
+    case 'WHEEL_TIMER_MSG_ILLEGAL':
+      return new Refusal(ResponseCode.MESSAGE_ILLEGAL, result.remark ?? result.status)
     case 'SERVICE_NOT_AVAILABLE':
       return new Refusal(
         ResponseCode.SERVICE_NOT_AVAILABLE,

@@ -1,6 +1,13 @@
 import { Perm } from '../../protocol/perm.ts'
 import type { TopicConfig } from '../../protocol/topic-config.ts'
-import { REPLY_TOPIC_POSTFIX, SCHEDULE_TOPIC, TBW102, TRANS_HALF_TOPIC, TRANS_OP_HALF_TOPIC } from '../../protocol/topics.ts'
+import {
+  REPLY_TOPIC_POSTFIX,
+  SCHEDULE_TOPIC,
+  TBW102,
+  TIMER_TOPIC,
+  TRANS_HALF_TOPIC,
+  TRANS_OP_HALF_TOPIC
+} from '../../protocol/topics.ts'
 import type { BrokerConfig } from '../broker-config.ts'
 import { newTopicConfig } from './topic-config.ts'
 
@@ -11,7 +18,7 @@ const SCHEDULE_QUEUES = 18
 const REVIVE_QUEUES = 8
 
 /** Topics every broker has from the start; Java creates them in the constructor of `TopicConfigManager`. */
-export function systemTopicConfigs(config: BrokerConfig): TopicConfig[] {
+export function systemTopicConfigs(config: BrokerConfig, timerWheelEnable: boolean): TopicConfig[] {
   const { brokerClusterName, brokerName } = config
   const topics = [newTopicConfig('SELF_TEST_TOPIC', 1, READ_WRITE)]
   if (config.autoCreateTopicEnable) topics.push(newTopicConfig(TBW102, config.defaultTopicQueueNums, READ_WRITE | Perm.INHERIT))
@@ -30,6 +37,7 @@ export function systemTopicConfigs(config: BrokerConfig): TopicConfig[] {
     newTopicConfig(TRANS_HALF_TOPIC, 1, READ_WRITE),
     newTopicConfig(TRANS_OP_HALF_TOPIC, 1, READ_WRITE)
   )
+  if (timerWheelEnable) topics.push(newTopicConfig(TIMER_TOPIC, 1, READ_WRITE))
   return topics
 }
 
@@ -47,8 +55,8 @@ const ALWAYS_SYSTEM = [
 ]
 
 /** What this broker calls a system topic: the names known everywhere and those it made from its cluster and its own name. */
-export function systemTopicNames(config: BrokerConfig): Set<string> {
+export function systemTopicNames(config: BrokerConfig, timerWheelEnable: boolean): Set<string> {
   const names = new Set(ALWAYS_SYSTEM)
-  for (const { topicName } of systemTopicConfigs(config)) names.add(topicName)
+  for (const { topicName } of systemTopicConfigs(config, timerWheelEnable)) names.add(topicName)
   return names
 }

@@ -14,6 +14,8 @@ export const MAX_QUEUE_NUMS = 65_535
 
 export interface TopicConfigManagerOptions {
   config: BrokerConfig
+  /** Whether there is the topic in which timer messages wait. */
+  timerWheelEnable: boolean
   clock: Clock
   logger: Logger
   /** Called after a topic came or changed, so that the name servers learn it at once. */
@@ -29,7 +31,8 @@ export class TopicConfigManager {
   constructor(options: TopicConfigManagerOptions) {
     this.#options = options
     this.dataVersion = { stateVersion: 0, timestamp: options.clock.now(), counter: 0 }
-    for (const topicConfig of systemTopicConfigs(options.config)) this.#table.set(topicConfig.topicName, topicConfig)
+    const { config, timerWheelEnable } = options
+    for (const topicConfig of systemTopicConfigs(config, timerWheelEnable)) this.#table.set(topicConfig.topicName, topicConfig)
   }
 
   selectTopicConfig(topic: string): TopicConfig | undefined {

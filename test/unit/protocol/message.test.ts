@@ -48,6 +48,29 @@ describe('Message', () => {
     expect(message.tags).toBeUndefined()
   })
 
+  it('has one delay: each way to say it has its property, and the last that is set counts', () => {
+    const delays = ({ properties }: Message): unknown => Object.fromEntries([...properties].filter(([name]) => name !== 'WAIT'))
+    const message = (options: object): Message => new Message({ topic: 'T', body: 'x', ...options })
+    expect(delays(message({ delayTimeSec: 5 }))).toEqual({ TIMER_DELAY_SEC: '5' })
+    expect(delays(message({ delayTimeMs: 1500, delayTimeLevel: 0 }))).toEqual({ TIMER_DELAY_MS: '1500' })
+    const at = message({ deliverTimeMs: 1_700_000_000_000 })
+    expect(delays(at)).toEqual({ TIMER_DELIVER_MS: '1700000000000' })
+    at.delayTimeSec = 3
+    expect(delays(at)).toEqual({ TIMER_DELAY_SEC: '3' })
+    at.delayTimeLevel = 2
+    expect(delays(at)).toEqual({ DELAY: '2' })
+    at.delayTimeMs = 9
+    expect([at.delayTimeLevel, at.delayTimeSec, at.delayTimeMs, at.deliverTimeMs]).toEqual([0, 0, 9, 0])
+    at.delayTimeMs = 0
+    expect(delays(at)).toEqual({})
+    expect(() => message({ delayTimeSec: 1, delayTimeLevel: 1 })).toThrow('exclude each other')
+    expect(() => message({ deliverTimeMs: 1, delayTimeMs: 1 })).toThrow('exclude each other')
+    for (const bad of [-1, 1.5, Number.NaN, '5', 2 ** 53]) {
+      expect(() => message({ delayTimeSec: bad })).toThrow('delayTimeSec is')
+      expect(() => message({ deliverTimeMs: bad })).toThrow('deliverTimeMs is')
+    }
+  })
+
   it('takes any view of bytes as body, and nothing else', () => {
     const words = new Uint16Array([0x4241, 0x4443]).subarray(1)
     expect(new Message({ topic: 'T', body: words as unknown as Uint8Array }).body.toString()).toBe('CD')
