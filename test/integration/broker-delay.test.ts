@@ -162,7 +162,7 @@ describe('delayed messages', () => {
     expect(bodies()).toEqual(['x'])
   })
 
-  it('goes on where the offset table says, and writes it as Java does', async () => {
+  it('goes on where the offset table says', async () => {
     await start()
     for (const body of ['done', 'open']) await send(body, { DELAY: '1' })
     const service = rig.broker.scheduleMessageService
@@ -171,10 +171,6 @@ describe('delayed messages', () => {
     service.start()
     await rig.clock.advance(1000)
     expect(bodies()).toEqual(['open'])
-    service.offsetTable.set(3, 10)
-    expect(service.encode()).toMatch(
-      /^\{"dataVersion":\{"counter":\d+,"stateVersion":0,"timestamp":\d+\},"offsetTable":\{1:2,3:10\}\}$/
-    )
     // An offset the queue does not have is corrected into it.
     service.stop()
     service.offsetTable.set(1, 99)

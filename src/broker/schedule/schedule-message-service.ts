@@ -1,7 +1,6 @@
 import { isPromise, type MaybePromise } from '../../internal/async.ts'
 import type { Clock, Timer } from '../../internal/clock.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
-import type { DataVersion } from '../../protocol/topic-config.ts'
 import { SCHEDULE_TOPIC } from '../../protocol/topics.ts'
 import type { DefaultMessageStore } from '../../store/default-message-store.ts'
 import { parseDelayLevels } from '../../store/delay-levels.ts'
@@ -10,8 +9,6 @@ import { LONGEST_WAIT, movedMessage, type Outcome, putDue, readStored, realDesti
 
 /** Messages of a level that are delivered in one turn of the event loop. */
 const BATCH = 64
-/** Java's `delayOffsetUpdateVersionStep`. */
-const VERSION_STEP = 200
 
 export interface ScheduleMessageServiceDeps {
   store: DefaultMessageStore
@@ -37,15 +34,12 @@ interface DelayLevel {
 export class ScheduleMessageService {
   /** Level to the queue offset of its first message that has not been delivered: what `delayOffset.json` holds. */
   readonly offsetTable = new Map<number, number>()
-  readonly dataVersion: DataVersion
   readonly #deps: ScheduleMessageServiceDeps
   readonly #levels = new Map<number, DelayLevel>()
-  #updates = 0
   #started = false
 
   constructor(deps: ScheduleMessageServiceDeps) {
     this.#deps = deps
-    this.dataVersion = { stateVersion: 0, timestamp: deps.clock.now(), counter: 0 }
   }
 
   /** Begins to deliver, from {@link offsetTable} on; harmless when it does already. */
@@ -68,14 +62,6 @@ export class ScheduleMessageService {
   /** A message of {@link SCHEDULE_TOPIC} became visible. */
   notifyMessageArriving(queueId: number): void {
     if (this.#started) this.#begin(queueId + 1)
-  }
-
-  /** `delayOffset.json`, as Java writes it. */
-  encode(): string {
-    const { stateVersion, timestamp, counter } = this.dataVersion
-    const offsets = [...this.offsetTable].sort(([a], [b]) => a - b).map(([level, offset]) => `${level}:${offset}`)
-    const version = `{"counter":${counter},"stateVersion":${stateVersion},"timestamp":${timestamp}}`
-    return `{"dataVersion":${version},"offsetTable":{${offsets.join(',')}}}`
   }
 
   /** What waits behind the first message waits for it. */
@@ -189,9 +175,6 @@ export class ScheduleMessageService {
     if (this.offsetTable.get(level) === offset) return
     if (offset === 0 && !this.offsetTable.has(level)) return
     this.offsetTable.set(level, offset)
-    if (++this.#updates % VERSION_STEP !== 0) return
-    this.dataVersion.counter++
-    this.dataVersion.timestamp = this.#deps.clock.now()
   }
 
   #delays(): readonly number[] {
