@@ -134,8 +134,7 @@ function connectHint(addr: string): string {
 }
 
 /** Remarks of ACL 1.0 and of 5.x's authentication and authorization. */
-const ACCESS_REFUSED =
-  /AclException|No accessKey is configured|No acl config for|Check signature failed|No default permission|User:.* not found|has no permission to access/
+const ACCESS_REFUSED = /AclException|check signature failed|User:|username cannot be null/i
 const ACCESS_HINT = 'The broker refuses the credentials: check accessKey and secretKey, and what that user may do with the topic.'
 
 const CODE_HINTS = new Map<number, string>([

@@ -64,6 +64,12 @@ export interface PullReader {
   stop(): Promise<unknown>
 }
 
+export declare const SERVER_FLAGS: string[]
+export declare const QUICK_START_FLAGS: string[]
+export declare function classPath(version: string): string
+export declare function freePort(neighbours?: number[]): Promise<number>
+export declare function properties(table: Record<string, string | number | boolean>): string
+export declare function topicConfigs(topics: Record<string, number>): string
 export declare function buildJava(): Promise<void>
 export declare function temporaryDirectory(name: string): { path: string; remove(): void }
 export declare function startProgram(options: {

@@ -12,7 +12,7 @@ const javaDir = fileURLToPath(new URL('../java/', import.meta.url))
 export const SERVER_VERSION = '5.3.3'
 export const CLIENT_VERSIONS = ['5.3.3', '4.9.8', '4.7.1']
 
-const SERVER_FLAGS = [
+export const SERVER_FLAGS = [
   '--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED',
   '--add-exports=java.base/sun.nio.ch=ALL-UNNAMED',
   '--add-opens=java.base/java.nio=ALL-UNNAMED',
@@ -23,7 +23,7 @@ const OLD_CLIENT_FLAGS = ['java.lang', 'java.nio', 'sun.nio.ch', 'jdk.internal.m
   (name) => `--add-opens=java.base/${name}=ALL-UNNAMED`
 )
 /** A suite starts more than it runs, so it skips the optimising compiler; a benchmark must not. */
-const QUICK_START_FLAGS = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-Xshare:auto']
+export const QUICK_START_FLAGS = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-Xshare:auto']
 
 function sourceHash() {
   const hash = createHash('sha256')
@@ -49,7 +49,7 @@ export async function buildJava() {
   writeFileSync(stamp, hash)
 }
 
-const classPath = (version) => {
+export const classPath = (version) => {
   const target = join(javaDir, `v${version}`, 'target')
   return `${join(target, 'classes')}:${join(target, 'lib')}/*`
 }
@@ -90,7 +90,7 @@ const portIsFree = (port) =>
   })
 
 /** A port that is free together with its neighbours: the broker also listens on port - 2 (fast channel) and port + 1 (HA). */
-async function freePort(neighbours = []) {
+export async function freePort(neighbours = []) {
   for (let attempt = 0; attempt < 200; attempt += 1) {
     // below the range from which the system hands out ports by itself
     const port = 12_000 + Math.floor(Math.random() * 18_000)
@@ -100,12 +100,12 @@ async function freePort(neighbours = []) {
   throw new Error('found no free port')
 }
 
-const properties = (table) =>
+export const properties = (table) =>
   Object.entries(table)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
 
-const topicConfigs = (topics) =>
+export const topicConfigs = (topics) =>
   JSON.stringify({
     dataVersion: { counter: 1, stateVersion: 0, timestamp: Date.now() },
     topicConfigTable: Object.fromEntries(

@@ -40,5 +40,5 @@ export declare function openRemoting(
   addr: string
 ): Promise<{ invoke(request: RemotingRequest, millis?: number): Promise<RemotingAnswer>; close(): void }>
 export declare function topicRoute(namesrvAddr: string, topic: string): Promise<TopicRoute | undefined>
-export declare function awaitRoute(namesrvAddr: string, topic: string, millis?: number): Promise<TopicRoute>
+export declare function awaitRoute(namesrvAddr: string, topic: string, millis?: number, brokers?: number): Promise<TopicRoute>
 export declare function pullTopic(brokerAddr: string, topic: string, queues: number): Promise<StoredMessage[]>

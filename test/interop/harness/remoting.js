@@ -76,7 +76,8 @@ function decodeBinaryHeader(bytes) {
 
 /** One connection; answers are matched by opaque. */
 export async function openRemoting(addr) {
-  const [host, port] = addr.split(':')
+  const colon = addr.lastIndexOf(':')
+  const [host, port] = [addr.slice(0, colon).replace(/[[\]]/g, ''), addr.slice(colon + 1)]
   const socket = connect({ host, port: Number(port) })
   await new Promise((resolve, reject) => {
     socket.once('connect', resolve)
@@ -143,11 +144,11 @@ export async function topicRoute(namesrvAddr, topic) {
 }
 
 /** Waits until the name server gives a route for the topic: a broker registers after its port has opened. */
-export async function awaitRoute(namesrvAddr, topic, millis = 60_000) {
+export async function awaitRoute(namesrvAddr, topic, millis = 60_000, brokers = 1) {
   const deadline = performance.now() + millis
   for (;;) {
     const route = await topicRoute(namesrvAddr, topic).catch(() => undefined)
-    if (route?.brokerDatas?.length > 0) return route
+    if (route?.brokerDatas?.length >= brokers) return route
     if (performance.now() > deadline) throw new Error(`no route for ${topic} at ${namesrvAddr} after ${millis} ms`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
