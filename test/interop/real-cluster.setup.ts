@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { buildJava, type RealCluster, startRealCluster } from './harness/java.js'
 import { installNodePeer } from './harness/tools.js'
-import { comparedWith, OUR_MODES, PEERS, QUEUES, topicOf } from './support.ts'
+import { comparedWith, OUR_MODES, PEERS, QUEUES, REQUEST_TOPICS, topicOf } from './support.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -11,14 +11,25 @@ declare module 'vitest' {
 
 /** Topics exist from the start: ali-ons does not create any, and a topic of its own keeps each case's messages apart. */
 const topics = Object.fromEntries(
-  [...PEERS, ...PEERS.map(comparedWith), ...OUR_MODES, 'command'].map((name) => [topicOf(name), QUEUES])
+  [...PEERS, ...PEERS.map(comparedWith), ...OUR_MODES, 'command', 'transactions', ...REQUEST_TOPICS].map((name) => [
+    topicOf(name),
+    QUEUES
+  ])
 )
 
 /** One real name server and broker for the whole suite. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await Promise.all([buildJava(), installNodePeer()])
   // A broker answers "busy" for what waited longer than this in its queue, which a loaded machine alone brings about.
-  const cluster = await startRealCluster({ topics, brokerConfig: { waitTimeMillsInSendQueue: 20_000, traceTopicEnable: true } })
+  const brokerConfig = {
+    waitTimeMillsInSendQueue: 20_000,
+    traceTopicEnable: true,
+    // Open transactions are asked about soon, and later than it is noted which ones were ended.
+    transactionCheckInterval: 2000,
+    transactionTimeOut: 1000,
+    transactionOpBatchInterval: 100
+  }
+  const cluster = await startRealCluster({ topics, brokerConfig })
   const { namesrvAddr, brokerAddr, home } = cluster
   project.provide('real', { namesrvAddr, brokerAddr, home })
   return () => cluster.stop()

@@ -10,6 +10,9 @@ export const PEERS = [...CLIENT_VERSIONS, 'ali-ons']
 /** The ways in which this package's producer sends. */
 export const OUR_MODES = ['await', 'callback', 'oneway', 'queue', 'selector', 'batch', 'compressed', 'lz4', 'zstd', 'json']
 
+/** Topics of requests at the real broker: one for each replier, one for our own. */
+export const REQUEST_TOPICS = [...CLIENT_VERSIONS, 'ours'].map((name) => `requests-${name}`)
+
 export const topicOf = (name: string): string => `Interop-${name.replaceAll('.', '_')}`
 
 /** A second topic of a peer, at the real broker, for comparing what the two brokers store. */
