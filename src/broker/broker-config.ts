@@ -61,6 +61,8 @@ export interface BrokerConfig {
   litePullMessageEnable: boolean
   /** How long a producer or consumer is remembered after its last heartbeat. @default 120000 */
   channelExpiredTimeout: number
+  /** How often consumers' positions are written to a file, in a broker that keeps files. @default 5000 */
+  flushConsumerOffsetInterval: number
   /** @default 32 */
   defaultQueryMaxNum: number
   /** Whether codes 17 and 215 refuse system topics. @default true */
@@ -100,6 +102,7 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   slaveReadEnable: false,
   litePullMessageEnable: true,
   channelExpiredTimeout: 120_000,
+  flushConsumerOffsetInterval: 5000,
   defaultQueryMaxNum: 32,
   validateSystemTopicWhenUpdateTopic: true,
   recallMessageEnable: false,
@@ -129,6 +132,7 @@ const BOUNDS: { readonly [K in keyof BrokerConfig as BrokerConfig[K] extends num
   transactionCheckInterval: [1, LONGEST_TIMER],
   transactionCheckMax: [1, Number.MAX_SAFE_INTEGER],
   channelExpiredTimeout: [1, Number.MAX_SAFE_INTEGER],
+  flushConsumerOffsetInterval: [1, Number.MAX_SAFE_INTEGER],
   defaultQueryMaxNum: [1, 1024]
 }
 

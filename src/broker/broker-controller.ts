@@ -1,11 +1,12 @@
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import path from 'node:path'
 import { formatAddress } from '../internal/address.ts'
 import type { Clock, Timer } from '../internal/clock.ts'
 import { realClock } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
 import type { FaultContext, FaultTable } from '../internal/fault-table.ts'
-import { type Logger, silentLogger } from '../internal/logger.ts'
+import { type Logger, logText, silentLogger } from '../internal/logger.ts'
 import { type HostAddress, hostAddress } from '../protocol/host-address.ts'
 import { Perm } from '../protocol/perm.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
@@ -29,11 +30,13 @@ import { ConsumerManager } from './client/consumer-manager.ts'
 import { ProducerManager } from './client/producer-manager.ts'
 import { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
+import { BrokerConfigFiles } from './config/broker-config-files.ts'
 import { HAService } from './ha/ha-service.ts'
 import { registerHandlers } from './handlers/handlers.ts'
 import { InFlightRequests } from './in-flight-requests.ts'
 import { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import { NameServerRegistration } from './name-server-registration.ts'
+import { isLegalTopic } from './names.ts'
 import { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
 import { ScheduleMessageService } from './schedule/schedule-message-service.ts'
 import { SlaveSynchronize } from './slave/slave-synchronize.ts'
@@ -108,6 +111,7 @@ export class BrokerController implements BrokerServices {
   readonly #wantedPort: number
   readonly #inFlight = new InFlightRequests()
   readonly #hasAcl: boolean
+  readonly #configFiles: BrokerConfigFiles | undefined
   #storeHost: HostAddress | undefined
   #scanTimer: Timer | undefined
   #state: State = 'CREATED'
@@ -137,10 +141,12 @@ export class BrokerController implements BrokerServices {
       timerWheelEnable: this.store.config.timerWheelEnable,
       clock,
       logger,
-      onChange: (topicConfig) => this.#registration.registerIncrement(topicConfig)
+      onChange: (topicConfig) => this.#registration.registerIncrement(topicConfig),
+      onVersion: () => this.#configFiles?.topicsChanged()
     })
     this.#addTopics(options.topics)
-    this.subscriptionGroupManager = new SubscriptionGroupManager(config, clock)
+    this.subscriptionGroupManager = new SubscriptionGroupManager(config, clock, () => this.#configFiles?.groupsChanged())
+    this.#configFiles = options.storeFiles && this.#openConfigFiles(path.join(options.storeFiles.root, 'config'))
     this.broker2Client = new Broker2Client(logger)
     this.producerManager = new ProducerManager(clock)
     this.consumerManager = new ConsumerManager(clock, (group, members) =>
@@ -154,7 +160,13 @@ export class BrokerController implements BrokerServices {
     this.timerMessageStore = new TimerMessageStore(timed)
     const dispatcher = new RequestDispatcher({ logger, faults, describe: (request) => describe(request, config.brokerName) })
     this.#hasAcl = options.acl !== undefined
-    registerHandlers(dispatcher, this, this.#inFlight, options.acl && new PlainPermissionManager(options.acl, clock))
+    registerHandlers(
+      dispatcher,
+      this,
+      this.#inFlight,
+      options.acl && new PlainPermissionManager(options.acl, clock),
+      this.#configFiles
+    )
     this.#server = new RemotingServer({
       network,
       clock,
@@ -211,6 +223,7 @@ export class BrokerController implements BrokerServices {
     this.#state = 'STARTING'
     try {
       await this.store.start()
+      this.#loadConfigFiles()
       // A slave's messages are delivered by its master.
       if (!this.#isSlave) {
         this.scheduleMessageService.start()
@@ -299,6 +312,8 @@ export class BrokerController implements BrokerServices {
     await this.haService.shutdown()
     this.scheduleMessageService.stop()
     this.timerMessageStore.stop()
+    // While the store is still ours.
+    await this.#configFiles?.stop()
     // Settles every put that waits for a flush or a slave; their answers still leave, then the connections are closed.
     await this.store.shutdown()
     await checked
@@ -306,6 +321,35 @@ export class BrokerController implements BrokerServices {
     await Promise.all([...this.#server.connections].map((connection) => connection.handedOver()))
     await this.#server.close()
     await this.#client.close()
+  }
+
+  #openConfigFiles(folder: string): BrokerConfigFiles {
+    return new BrokerConfigFiles({
+      folder,
+      clock: this.clock,
+      logger: this.logger,
+      topicConfigManager: this.topicConfigManager,
+      subscriptionGroupManager: this.subscriptionGroupManager,
+      consumerOffsetManager: this.consumerOffsetManager,
+      delayOffsets: () => this.scheduleMessageService.offsetTable,
+      timerMessageStore: () => this.timerMessageStore,
+      flushConsumerOffsetInterval: this.config.flushConsumerOffsetInterval,
+      flushDelayOffsetInterval: this.store.config.flushDelayOffsetInterval
+    })
+  }
+
+  #loadConfigFiles(): void {
+    const files = this.#configFiles
+    if (files === undefined) return
+    const known = files.load()
+    files.start()
+    if (known || this.#isSlave) return
+    // Somebody has removed the table, or has only brought the log: its topics are served as far as they can be known.
+    for (const topic of this.store.topics()) {
+      if (this.topicConfigManager.selectTopicConfig(topic) !== undefined || !isLegalTopic(topic)) continue
+      this.logger.warn(`topic ${logText(topic)} has messages and no settings: it is served with as many queues as have messages`)
+      this.topicConfigManager.updateTopicConfig(newTopicConfig(topic, this.store.queueNums(topic), Perm.READ | Perm.WRITE))
+    }
   }
 
   /** Name servers tell masters and slaves apart by the id, the store by the role. */

@@ -406,6 +406,11 @@ export class DefaultMessageStore {
     for (const { topic } of this.#queues.topics()) yield topic
   }
 
+  /** How many queues a topic has, as far as they have been used. */
+  queueNums(topic: string): number {
+    return Math.max(-1, ...(this.#queues.lookup(topic)?.queues.keys() ?? [])) + 1
+  }
+
   /** Messages put and bytes written, of one topic. */
   topicPutTotals(topic: string): { times: number; bytes: number } {
     const queues = this.#queues.lookup(topic)

@@ -56,6 +56,8 @@ export interface MessageStoreConfig {
   flushConsumeQueueLeastPages: number
   /** How often all queues and the index are synced, ms. @default 60000 */
   flushConsumeQueueThoroughInterval: number
+  /** How often positions in the delay queues are written to a file, ms. @default 10000 */
+  flushDelayOffsetInterval: number
   /** Most consume queue bytes (20 a unit) that one read looks through. @default 16000 */
   maxFilterMessageSize: number
   /** Most bytes and messages that one read answers with. @default 262144, 32 */
@@ -112,6 +114,7 @@ export const DEFAULT_MESSAGE_STORE_CONFIG: Readonly<MessageStoreConfig> = Object
   flushIntervalConsumeQueue: 1000,
   flushConsumeQueueLeastPages: 2,
   flushConsumeQueueThoroughInterval: 60_000,
+  flushDelayOffsetInterval: 10_000,
   maxFilterMessageSize: 16_000,
   maxTransferBytesOnMessageInMemory: 256 * 1024,
   maxTransferCountOnMessageInMemory: 32,

@@ -54,14 +54,17 @@ const SYSTEM_GROUPS = [
 /** Groups with this prefix are created on use even when automatic creation is off. */
 const SYSTEM_GROUP_PREFIX = 'CID_RMQ_SYS_'
 
-/** Java's `SubscriptionGroupManager`. Kept in memory. */
+/** Java's `SubscriptionGroupManager`. */
 export class SubscriptionGroupManager {
   readonly dataVersion: DataVersion
   readonly #config: BrokerConfig
   readonly #clock: Clock
+  readonly #onVersion: (() => void) | undefined
   readonly #table = new Map<string, SubscriptionGroupConfig>()
 
-  constructor(config: BrokerConfig, clock: Clock) {
+  /** @param onVersion called after the table changed, so that it is written down */
+  constructor(config: BrokerConfig, clock: Clock, onVersion?: () => void) {
+    this.#onVersion = onVersion
     this.#config = config
     this.#clock = clock
     this.dataVersion = { stateVersion: 0, timestamp: clock.now(), counter: 0 }
@@ -87,6 +90,7 @@ export class SubscriptionGroupManager {
     this.#table.set(config.groupName, config)
     this.dataVersion.timestamp = this.#clock.now()
     this.dataVersion.counter++
+    this.#onVersion?.()
   }
 
   isVersion(version: DataVersion): boolean {
@@ -96,6 +100,13 @@ export class SubscriptionGroupManager {
   /** A slave's table becomes its master's. */
   replaceAll(configs: Iterable<SubscriptionGroupConfig>, version: DataVersion): void {
     this.#table.clear()
+    for (const config of configs) this.#table.set(config.groupName, config)
+    Object.assign(this.dataVersion, version)
+    this.#onVersion?.()
+  }
+
+  /** What was written down last. Groups that are only known here stay. */
+  load(configs: Iterable<SubscriptionGroupConfig>, version: DataVersion): void {
     for (const config of configs) this.#table.set(config.groupName, config)
     Object.assign(this.dataVersion, version)
   }

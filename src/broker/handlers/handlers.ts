@@ -5,6 +5,7 @@ import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestDispatcher, RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { PlainPermissionManager } from '../acl/plain-permission-manager.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import type { BrokerConfigFiles } from '../config/broker-config-files.ts'
 import type { InFlightRequests } from '../in-flight-requests.ts'
 import { sendMessage } from './10-send-message.ts'
 import { pullMessage } from './11-pull-message.ts'
@@ -78,21 +79,42 @@ const FACTORIES: ReadonlyArray<readonly [codes: readonly number[], factory: Hand
   [[RequestCode.RECALL_MESSAGE], recallMessage]
 ]
 
+/** Codes whose answer says that a table was changed: it leaves when the table is durable, or says that it is not. */
+const CHANGES_TABLE: ReadonlySet<number> = new Set([
+  RequestCode.UPDATE_AND_CREATE_TOPIC,
+  RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
+  RequestCode.DELETE_TOPIC_IN_BROKER
+])
+
+/** Codes that may create a topic or a group on the way: the answer waits for the table, too. */
+const MAY_CREATE: ReadonlySet<number> = new Set([
+  RequestCode.SEND_MESSAGE,
+  RequestCode.SEND_MESSAGE_V2,
+  RequestCode.SEND_BATCH_MESSAGE,
+  RequestCode.CONSUMER_SEND_MSG_BACK,
+  RequestCode.HEART_BEAT,
+  RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG
+])
+
 /** ACL 1.0 is answered as 4.9 does: the exception of its hook becomes code 1. */
 const ACL_EXCEPTION = 'org.apache.rocketmq.acl.common.AclException: '
 
 /**
  * @param inFlight is told of every request whose answer comes later.
  * @param acl looks at every request first, where there is one.
+ * @param configFiles where tables are written, if they are.
  */
 export function registerHandlers(
   dispatcher: RequestDispatcher,
   broker: BrokerServices,
   inFlight: InFlightRequests,
-  acl?: PlainPermissionManager
+  acl?: PlainPermissionManager,
+  configFiles?: BrokerConfigFiles
 ): void {
   for (const [codes, factory] of FACTORIES) {
-    const handler = factory(broker)
+    const plain = factory(broker)
+    const waits = codes.some((code) => CHANGES_TABLE.has(code) || MAY_CREATE.has(code))
+    const handler = configFiles === undefined || !waits ? plain : durably(plain, configFiles)
     const tracked: RequestHandler = (request, connection) => {
       const answer = handler(request, connection)
       if (isPromise(answer)) inFlight.add(answer)
@@ -105,5 +127,22 @@ export function registerHandlers(
       return RemotingCommand.response(request, ResponseCode.SYSTEM_ERROR, ACL_EXCEPTION + refusal)
     }
     for (const code of codes) dispatcher.register(code, acl === undefined ? tracked : guarded)
+  }
+}
+
+/** Holds an answer back while tables are being written; mostly nothing is. */
+function durably(handler: RequestHandler, configFiles: BrokerConfigFiles): RequestHandler {
+  return (request, connection) => {
+    const answer = handler(request, connection)
+    const { pending } = configFiles
+    if (pending === undefined) return answer
+    return pending.then(
+      () => answer,
+      (error) =>
+        // A message is stored whatever became of the table.
+        CHANGES_TABLE.has(request.code)
+          ? RemotingCommand.response(request, ResponseCode.SYSTEM_ERROR, `the change could not be written: ${logText(error)}`)
+          : answer
+    )
   }
 }

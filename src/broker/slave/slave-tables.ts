@@ -32,7 +32,10 @@ export function encodeConsumerOffsets(table: ReadonlyMap<string, ReadonlyMap<num
 
 /** By `topic@group` and queue. What is no name, queue or offset is left out. @throws RemotingCommandException (`BAD_JSON`) */
 export function decodeConsumerOffsets(body: Uint8Array | undefined): Map<string, Map<number, number>> {
-  const json = parseFastjsonObject(body, 'the consumer offsets')
+  return consumerOffsetsOf(parseFastjsonObject(body, 'the consumer offsets'))
+}
+
+export function consumerOffsetsOf(json: FastjsonObject): Map<string, Map<number, number>> {
   const table = mapOf(json, 'offsetTable', (value) => offsetsOf(value))
   for (const key of table.keys()) {
     const [topic, group, more] = key.split('@') as [string, string?, string?]
@@ -47,7 +50,11 @@ export function encodeDelayOffsets(offsets: ReadonlyMap<number, number>): Buffer
 
 /** By delay level. @throws RemotingCommandException (`BAD_JSON`) */
 export function decodeDelayOffsets(body: Uint8Array | undefined): Map<number, number> {
-  return offsetsOf(parseFastjsonObject(body, 'the delay offsets').offsetTable)
+  return delayOffsetsOf(parseFastjsonObject(body, 'the delay offsets'))
+}
+
+export function delayOffsetsOf(json: FastjsonObject): Map<number, number> {
+  return offsetsOf(json.offsetTable)
 }
 
 /** Fields that are missing or of another type get their defaults. @throws RemotingCommandException (`BAD_JSON`) */
@@ -55,7 +62,10 @@ export function decodeSubscriptionGroups(body: Uint8Array | undefined): {
   groups: SubscriptionGroupConfig[]
   dataVersion: DataVersion
 } {
-  const json = parseFastjsonObject(body, 'the consumer groups')
+  return subscriptionGroupsOf(parseFastjsonObject(body, 'the consumer groups'))
+}
+
+export function subscriptionGroupsOf(json: FastjsonObject): { groups: SubscriptionGroupConfig[]; dataVersion: DataVersion } {
   const table = mapOf(json, 'subscriptionGroupTable', (value, name) => groupOf(isObject(value) ? value : {}, name))
   return {
     groups: [...table.values()].filter(({ groupName }) => isLegalGroup(groupName)),

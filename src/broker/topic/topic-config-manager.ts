@@ -20,6 +20,8 @@ export interface TopicConfigManagerOptions {
   logger: Logger
   /** Called after a topic came or changed, so that the name servers learn it at once. */
   onChange(topicConfig: TopicConfig): void
+  /** Called after the table changed, so that it is written down. */
+  onVersion?: (() => void) | undefined
 }
 
 /** The broker's topics; Java's `TopicConfigManager`. Every name in the table is legal. */
@@ -136,6 +138,17 @@ export class TopicConfigManager {
         this.#table.set(topicName, topicConfig)
     }
     Object.assign(this.dataVersion, version)
+    this.#options.onVersion?.()
+  }
+
+  /** What was written down last; names and numbers that are not legal are left out. Topics that are only known here stay. */
+  load(topicConfigs: Iterable<TopicConfig>, version: DataVersion): void {
+    for (const topicConfig of topicConfigs) {
+      const { topicName, readQueueNums, writeQueueNums } = topicConfig
+      if (isLegalTopic(topicName) && isQueueNums(readQueueNums) && isQueueNums(writeQueueNums))
+        this.#table.set(topicName, topicConfig)
+    }
+    Object.assign(this.dataVersion, version)
   }
 
   deleteTopicConfig(topic: string): void {
@@ -151,6 +164,7 @@ export class TopicConfigManager {
   #nextVersion(): void {
     this.dataVersion.timestamp = this.#options.clock.now()
     this.dataVersion.counter++
+    this.#options.onVersion?.()
   }
 }
 

@@ -1,0 +1,236 @@
+import path from 'node:path'
+import type { Clock, Timer } from '../../internal/clock.ts'
+import { type Logger, logText } from '../../internal/logger.ts'
+import { type FastjsonObject, isObject } from '../../protocol/fastjson.ts'
+import { numberOf } from '../../protocol/fastjson-fields.ts'
+import { topicConfigSerializeWrapperOf, topicConfigSerializeWrapperText } from '../../protocol/topic-config.ts'
+import { JsonConfigFile } from '../../store/files/json-config-file.ts'
+import type { SubscriptionGroupManager } from '../client/subscription-group-manager.ts'
+import type { ConsumerOffsetManager } from '../offset/consumer-offset-manager.ts'
+import {
+  consumerOffsetsOf,
+  delayOffsetsOf,
+  encodeConsumerOffsets,
+  encodeDelayOffsets,
+  subscriptionGroupsOf
+} from '../slave/slave-tables.ts'
+import type { TimerMessageStore } from '../timer/timer-message-store.ts'
+import type { TopicConfigManager } from '../topic/topic-config-manager.ts'
+
+export interface BrokerConfigFilesOptions {
+  /** `<root>/config` */
+  folder: string
+  clock: Clock
+  logger: Logger
+  topicConfigManager: TopicConfigManager
+  subscriptionGroupManager: SubscriptionGroupManager
+  consumerOffsetManager: ConsumerOffsetManager
+  /** Positions in the delay queues, by level. */
+  delayOffsets: () => Map<number, number>
+  /** What has been delivered of the messages for a point in time. */
+  timerMessageStore: () => TimerMessageStore
+  /** How often positions are written when they have changed, ms. Java: `flushConsumerOffsetInterval`, `flushDelayOffsetInterval`. */
+  flushConsumerOffsetInterval: number
+  flushDelayOffsetInterval: number
+}
+
+/** The content of the files that say what has been delivered later. */
+interface Delivered {
+  delayOffsets: string
+  timerOffset: string
+}
+
+/**
+ * The broker's tables in Java's files: `topics.json` and `subscriptionGroup.json` are written when they change, `consumerOffset.json` and
+ * `delayOffset.json` regularly and at the end. `timerOffset.json` is ours: Java's `timercheck` belongs to a wheel of files that we do not
+ * have. What we have no use for (`consumerFilter.json`, fields of groups) stays as it is.
+ */
+export class BrokerConfigFiles {
+  readonly #options: BrokerConfigFilesOptions
+  readonly #topics: JsonConfigFile
+  readonly #groups: JsonConfigFile
+  readonly #consumerOffsets: JsonConfigFile
+  readonly #delayOffsets: JsonConfigFile
+  readonly #timerOffset: JsonConfigFile
+  /** Versions of topics and groups that are being written. */
+  readonly #writing = new Set<Promise<void>>()
+  readonly #timers = new Set<Timer>()
+  /** Groups as they were read, with the fields that we do not know. */
+  #foundGroups: FastjsonObject = {}
+  #forbiddenTable: FastjsonObject = {}
+  #writtenConsumerOffsets = 0
+  #writtenDelivered = ''
+  /** Positions of the time before: what they count as delivered is durable by now. */
+  #lastDelivered: Delivered = { delayOffsets: '', timerOffset: '' }
+  #loaded = false
+  #stopped = false
+
+  constructor(options: BrokerConfigFilesOptions) {
+    const { folder, logger } = options
+    this.#options = options
+    const file = (name: string): JsonConfigFile => new JsonConfigFile(path.join(folder, name), logger)
+    this.#topics = file('topics.json')
+    this.#groups = file('subscriptionGroup.json')
+    this.#consumerOffsets = file('consumerOffset.json')
+    this.#delayOffsets = file('delayOffset.json')
+    this.#timerOffset = file('timerOffset.json')
+  }
+
+  /**
+   * Takes over what the files hold; files that are missing say nothing.
+   * @returns whether there was a table of topics
+   * @throws MQClientException (`STORE_DIRECTORY`) naming a file that cannot be read, and what to do.
+   */
+  load(): boolean {
+    const { topicConfigManager, subscriptionGroupManager, consumerOffsetManager } = this.#options
+    const topics = this.#topics.load()
+    const groups = this.#groups.load()
+    const offsets = this.#consumerOffsets.load()
+    const delays = this.#delayOffsets.load()
+    const timer = this.#timerOffset.load()
+    if (topics !== undefined) {
+      const { topicConfigTable, dataVersion } = topicConfigSerializeWrapperOf(topics)
+      topicConfigManager.load(topicConfigTable.values(), dataVersion)
+    }
+    if (groups !== undefined) {
+      const table = subscriptionGroupsOf(groups)
+      subscriptionGroupManager.load(table.groups, table.dataVersion)
+      this.#foundGroups = objectOf(groups, 'subscriptionGroupTable')
+      this.#forbiddenTable = objectOf(groups, 'forbiddenTable')
+    }
+    if (offsets !== undefined) consumerOffsetManager.putAll(consumerOffsetsOf(offsets))
+    if (delays !== undefined) {
+      for (const [level, offset] of delayOffsetsOf(delays)) this.#options.delayOffsets().set(level, offset)
+    }
+    if (timer !== undefined) {
+      const lastReadTimeMs = numberOf(timer, 'lastReadTimeMs')
+      this.#options.timerMessageStore().load({ lastReadTimeMs, lastTimerQueueOffset: numberOf(timer, 'lastTimerQueueOffset') })
+    }
+    this.#writtenConsumerOffsets = consumerOffsetManager.changes
+    this.#lastDelivered = this.#delivered()
+    this.#writtenDelivered = JSON.stringify(this.#lastDelivered)
+    this.#loaded = true
+    return topics !== undefined
+  }
+
+  start(): void {
+    const { flushConsumerOffsetInterval, flushDelayOffsetInterval } = this.#options
+    this.#every(flushConsumerOffsetInterval, () => this.#persistConsumerOffsets())
+    this.#every(flushDelayOffsetInterval, () => this.#persistDelivered(false))
+  }
+
+  /**
+   * Ends when changes of topics and groups that were made before the call are durable; rejects when one cannot be written. Undefined when
+   * there is nothing to wait for.
+   */
+  get pending(): Promise<unknown> | undefined {
+    return this.#writing.size === 0 ? undefined : Promise.all(this.#writing)
+  }
+
+  /** The topics changed. */
+  topicsChanged(): void {
+    this.#write(this.#topics, () => topicConfigSerializeWrapperText(this.#topicTable()))
+  }
+
+  /** The consumer groups changed. */
+  groupsChanged(): void {
+    this.#write(this.#groups, () => this.#groupsText())
+  }
+
+  /** Writes everything once more. Never rejects: what could not be written is logged. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    for (const timer of this.#timers) timer.cancel()
+    if (!this.#loaded) return
+    await Promise.allSettled(this.#writing)
+    await Promise.all([this.#persistConsumerOffsets(), this.#persistDelivered(true)])
+  }
+
+  #topicTable(): Parameters<typeof topicConfigSerializeWrapperText>[0] {
+    const { topicConfigTable, dataVersion } = this.#options.topicConfigManager
+    return { topicConfigTable, dataVersion }
+  }
+
+  #groupsText(): string {
+    const { dataVersion, table } = this.#options.subscriptionGroupManager
+    const groups: Record<string, unknown> = Object.create(null)
+    for (const [name, config] of table) {
+      const found = objectOf(this.#foundGroups, name)
+      const { attributes = config.attributes, groupRetryPolicy = config.groupRetryPolicy } = found as Record<string, unknown>
+      groups[name] = { ...found, ...config, attributes, groupRetryPolicy }
+    }
+    return JSON.stringify({ dataVersion, forbiddenTable: this.#forbiddenTable, subscriptionGroupTable: groups })
+  }
+
+  #delivered(): Delivered {
+    const { delayOffsets, timerMessageStore } = this.#options
+    return {
+      delayOffsets: encodeDelayOffsets(delayOffsets()).toString(),
+      timerOffset: JSON.stringify(timerMessageStore().checkpoint)
+    }
+  }
+
+  async #persistConsumerOffsets(): Promise<void> {
+    const { consumerOffsetManager } = this.#options
+    const { changes } = consumerOffsetManager
+    if (changes === this.#writtenConsumerOffsets) return
+    const written = await this.#persist(this.#consumerOffsets, () =>
+      encodeConsumerOffsets(consumerOffsetManager.offsetTable).toString()
+    )
+    if (written) this.#writtenConsumerOffsets = changes
+  }
+
+  /** @param last the store is about to be closed: now or never. */
+  async #persistDelivered(last: boolean): Promise<void> {
+    const now = this.#delivered()
+    const delivered = last ? now : this.#lastDelivered
+    this.#lastDelivered = now
+    const text = JSON.stringify(delivered)
+    if (text === this.#writtenDelivered) return
+    const written = await Promise.all([
+      this.#persist(this.#delayOffsets, () => delivered.delayOffsets),
+      this.#persist(this.#timerOffset, () => delivered.timerOffset)
+    ])
+    if (written.every((done) => done)) this.#writtenDelivered = text
+  }
+
+  async #persist(file: JsonConfigFile, encode: () => string): Promise<boolean> {
+    try {
+      await file.persist(encode)
+      return true
+    } catch (error) {
+      this.#options.logger.error(`${file.path} could not be written: ${logText(error)}`)
+      return false
+    }
+  }
+
+  #write(file: JsonConfigFile, encode: () => string): void {
+    // Before the table was read it is not ours to write, and after the end it may be another's already.
+    if (!this.#loaded) return
+    const writing = this.#stopped ? Promise.reject(new Error('the broker is shutting down')) : file.persist(encode)
+    this.#writing.add(writing)
+    writing
+      .catch((error: unknown) => this.#options.logger.error(`${file.path} could not be written: ${logText(error)}`))
+      .finally(() => this.#stopped || this.#writing.delete(writing))
+  }
+
+  #every(millis: number, work: () => Promise<void>): void {
+    const timer = this.#options.clock.setTimeout(
+      () => {
+        this.#timers.delete(timer)
+        void work().then(() => {
+          if (!this.#stopped) this.#every(millis, work)
+        })
+      },
+      millis,
+      { ref: false }
+    )
+    this.#timers.add(timer)
+  }
+}
+
+function objectOf(object: FastjsonObject, name: string): FastjsonObject {
+  const value = object[name]
+  return isObject(value) ? value : {}
+}
