@@ -7,6 +7,7 @@ export type { ClientOptions } from './client/client-options.ts'
 export type { Credentials, KeyFile } from './client/credentials.ts'
 export type { SendResult } from './client/send-result.ts'
 export { SendStatus } from './client/send-result.ts'
+export type { MaybePromise } from './internal/async.ts'
 export type { Clock, Timer } from './internal/clock.ts'
 export type { RocketMQErrorOptions, SendAttempt } from './internal/errors.ts'
 export {
@@ -59,6 +60,7 @@ export { LocalTransactionState } from './producer/transaction-listener.ts'
 export type { TransactionMQProducerOptions } from './producer/transaction-mq-producer.ts'
 export { TransactionMQProducer } from './producer/transaction-mq-producer.ts'
 export type { CompressionType, Compressor, Compressors } from './protocol/compression.ts'
+export type { Lz4Module, WasmZstd, ZstdZlib } from './protocol/compression-adapters.ts'
 export { lz4NapiCompressor, nodeZstdCompressor, wasmZstdCompressor } from './protocol/compression-adapters.ts'
 export type { ExtFields } from './protocol/ext-fields.ts'
 export type { HostAddress } from './protocol/host-address.ts'
@@ -68,7 +70,14 @@ export { Message } from './protocol/message.ts'
 export { MessageQueue } from './protocol/message-queue.ts'
 export type { Properties } from './protocol/properties.ts'
 export { RemotingCommand } from './protocol/remoting-command.ts'
-export type { Network, NetworkListener, NetworkSocket, TlsClientOptions, TlsServerOptions } from './transport/network.ts'
+export type {
+  Network,
+  NetworkConnectOptions,
+  NetworkListener,
+  NetworkSocket,
+  TlsClientOptions,
+  TlsServerOptions
+} from './transport/network.ts'
 export type { ConnectionEvents } from './transport/remoting-client.ts'
 export type { RPCHook } from './transport/rpc-hook.ts'
 export type { SocksProxyConfig } from './transport/socks-network.ts'

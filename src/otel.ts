@@ -9,7 +9,11 @@ export type {
   AttributeValue,
   OpenTelemetryApi,
   OpenTelemetryOptions,
+  TelemetryContext,
+  TelemetryPropagation,
+  TelemetrySetter,
   TelemetrySpan,
+  TelemetryTrace,
   TelemetryTracer
 } from './extras/open-telemetry.ts'
 export { instrumentWithOpenTelemetry } from './extras/open-telemetry.ts'

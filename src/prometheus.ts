@@ -4,5 +4,16 @@
  * @module
  */
 export type { InstrumentedProducer } from './extras/observe-sends.ts'
-export type { PrometheusClient, PrometheusOptions, PrometheusRegistry } from './extras/prometheus.ts'
+export type {
+  HistogramConfiguration,
+  MetricClass,
+  MetricConfiguration,
+  MetricLabels,
+  PrometheusClient,
+  PrometheusCounter,
+  PrometheusGauge,
+  PrometheusHistogram,
+  PrometheusOptions,
+  PrometheusRegistry
+} from './extras/prometheus.ts'
 export { instrumentWithPrometheus } from './extras/prometheus.ts'

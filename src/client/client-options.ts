@@ -25,13 +25,14 @@ export interface ClientOptions {
   /**
    * Name servers: `host:port`, several separated by `;` or as an array; IPv6 hosts in brackets; `http://host:port` is read as
    * `host:port`. The environment variable `NAMESRV_ADDR` serves when it is absent.
+   * @default `NAMESRV_ADDR` of the environment
    */
   namesrvAddr?: string | string[] | undefined
   /** Address this client names itself by. @default the first usable address of this host */
   clientIP?: string | undefined
   /** Producers with the same name share connections. @default `DEFAULT`, which becomes `pid#random`: nothing is shared */
   instanceName?: string | undefined
-  /** Appended to the client id. */
+  /** Appended to the client id. @default none */
   unitName?: string | undefined
   /** @default false */
   unitMode?: boolean | undefined
@@ -40,7 +41,7 @@ export interface ClientOptions {
    * @default that of an instance endpoint in `namesrvAddr`, e.g. `http://MQ_INST_1234_abc.example.com:80`
    */
   namespace?: string | undefined
-  /** Namespace of the second kind: travels as header fields, names stay as they are. */
+  /** Namespace of the second kind: travels as header fields, names stay as they are. @default none */
   namespaceV2?: string | undefined
   /** Sends go to the broker's port minus 2. @default false */
   vipChannelEnabled?: boolean | undefined
@@ -77,7 +78,7 @@ export interface ClientOptions {
   connectTimeout?: number | undefined
   /** @default false, or true when `tls` is given */
   useTLS?: boolean | undefined
-  /** Certificates are verified unless `rejectUnauthorized: false` is given. */
+  /** Certificates are verified unless `rejectUnauthorized: false` is given. @default none */
   tls?: TlsClientOptions | undefined
   /** Language announced in heartbeats. @default JAVA */
   language?: LanguageName | undefined
@@ -92,11 +93,11 @@ export interface ClientOptions {
   clock?: Clock | undefined
   /** @default says nothing */
   logger?: Logger | undefined
-  /** Signs every request when given: an ACL user, or the file that holds one. */
+  /** Signs every request when given: an ACL user, or the file that holds one. @default none: nothing is signed */
   credentials?: Credentials | KeyFile | undefined
-  /** Called around every request. */
+  /** Called around every request. @default none */
   rpcHooks?: RPCHook[] | undefined
-  /** Faults for tests. */
+  /** Faults for tests. @default none */
   faults?: FaultTable | undefined
   /** Bound of an answer's header, bytes. @default 4194304 */
   maxResponseHeaderLength?: number | undefined

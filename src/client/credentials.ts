@@ -6,7 +6,9 @@ import { type Logger, logText } from '../internal/logger.ts'
 
 /** An ACL user. The secret signs requests and never travels; no value shows in logs, errors or `util.inspect`. */
 export interface Credentials {
+  /** Name of the user; travels with every request. */
   accessKey: string
+  /** Signs requests; never travels. */
   secretKey: string
   /** Of temporary credentials. */
   securityToken?: string

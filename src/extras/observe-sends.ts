@@ -5,8 +5,11 @@ import type { SendOperation } from '../producer/send-operation.ts'
 
 /** The producers that can be instrumented: `DefaultMQProducer` and what extends it. */
 export interface InstrumentedProducer extends MQProducer {
+  /** Tells when the producer has stopped. */
   readonly events: {
+    /** Of eventemitter3. */
     once(event: 'stopped', listener: () => void): unknown
+    /** Of eventemitter3. */
     off(event: 'stopped', listener: () => void): unknown
   }
 }

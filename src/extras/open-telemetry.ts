@@ -5,19 +5,26 @@ import { MessageConst } from '../protocol/message-const.ts'
 import { NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR } from '../protocol/properties.ts'
 import { type InstrumentedProducer, observeSends } from './observe-sends.ts'
 
+/** What a span can be told. */
 export type AttributeValue = string | number | boolean | string[]
 
 /** What is used of a span of `@opentelemetry/api`. */
 export interface TelemetrySpan {
+  /** Adds or replaces an attribute. */
   setAttribute(name: string, value: AttributeValue): unknown
+  /** Adds an event of now. */
   addEvent(name: string, attributes?: Record<string, AttributeValue>): unknown
+  /** Adds an exception as an event. */
   recordException(exception: { name: string; message: string; code: string }): void
+  /** Says how it went. */
   setStatus(status: { code: number; message?: string }): unknown
+  /** Ends the span now. */
   end(): void
 }
 
 /** What is used of a tracer of `@opentelemetry/api`. */
 export interface TelemetryTracer {
+  /** Begins a span, a child of the one in the context. */
   startSpan(
     name: string,
     options: { kind?: number; attributes?: Record<string, AttributeValue> },
@@ -25,18 +32,44 @@ export interface TelemetryTracer {
   ): TelemetrySpan
 }
 
+/** Puts one entry of a context into a message. */
+export interface TelemetrySetter {
+  /** Called for each entry. */
+  set(carrier: Message, key: string, value: string): void
+}
+
+/** What is used of `trace` of `@opentelemetry/api`. */
+export interface TelemetryTrace {
+  /** The tracer of an instrument. */
+  getTracer(name: string): TelemetryTracer
+  /** The context with this span. */
+  setSpan(context: object, span: TelemetrySpan): object
+}
+
+/** What is used of `context` of `@opentelemetry/api`. */
+export interface TelemetryContext {
+  /** The active context. */
+  active(): object
+}
+
+/** What is used of `propagation` of `@opentelemetry/api`. */
+export interface TelemetryPropagation {
+  /** Puts a context into a message. */
+  inject(context: object, carrier: Message, setter: TelemetrySetter): void
+}
+
 /** What is used of the module `@opentelemetry/api`, 1.x. */
 export interface OpenTelemetryApi {
-  trace: {
-    getTracer(name: string): TelemetryTracer
-    setSpan(context: object, span: TelemetrySpan): object
-  }
-  context: { active(): object }
-  propagation: {
-    inject(context: object, carrier: Message, setter: { set(carrier: Message, key: string, value: string): void }): void
-  }
-  SpanKind: { PRODUCER: number }
-  SpanStatusCode: { ERROR: number }
+  /** Tracers and spans. */
+  trace: TelemetryTrace
+  /** What is active. */
+  context: TelemetryContext
+  /** How context travels. */
+  propagation: TelemetryPropagation
+  /** Kinds of spans. */
+  SpanKind: Readonly<Record<'PRODUCER', number>>
+  /** Codes of a span's status. */
+  SpanStatusCode: Readonly<Record<'ERROR', number>>
 }
 
 /** How a producer is instrumented. */

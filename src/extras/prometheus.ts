@@ -1,29 +1,62 @@
 import type { SendOperation } from '../producer/send-operation.ts'
 import { type InstrumentedProducer, observeSends } from './observe-sends.ts'
 
-type Labels = Record<string, string>
+/** Values of a metric's labels, by name. */
+export type MetricLabels = Record<string, string>
 
-interface MetricConfiguration<Registry> {
+/** How a metric is made. */
+export interface MetricConfiguration<Registry> {
+  /** Of the metric. */
   name: string
+  /** One line for people. */
   help: string
+  /** Names of its labels. */
   labelNames: string[]
+  /** Where it is registered. */
   registers: Registry[]
 }
 
+/** How a histogram is made. */
+export interface HistogramConfiguration<Registry> extends MetricConfiguration<Registry> {
+  /** Upper bounds. */
+  buckets: number[]
+}
+
+/** What is used of a counter. */
+export interface PrometheusCounter {
+  /** Adds `value`, or 1. */
+  inc(labels: MetricLabels, value?: number): void
+}
+
+/** What is used of a gauge. */
+export interface PrometheusGauge extends PrometheusCounter {
+  /** Takes off `value`, or 1. */
+  dec(labels: MetricLabels, value?: number): void
+}
+
+/** What is used of a histogram. */
+export interface PrometheusHistogram {
+  /** Counts a value. */
+  observe(labels: MetricLabels, value: number): void
+}
+
+/** A class of metrics. */
+export type MetricClass<Configuration, Metric> = new (configuration: Configuration) => Metric
+
 /** What is used of a registry of `prom-client`. */
 export interface PrometheusRegistry {
+  /** The metric of this name, when there is one. */
   getSingleMetric(name: string): unknown
 }
 
 /** What is used of the module `prom-client`, 15.x. */
 export interface PrometheusClient<Registry> {
-  Counter: new (configuration: MetricConfiguration<Registry>) => { inc(labels: Labels, value?: number): void }
-  Gauge: new (
-    configuration: MetricConfiguration<Registry>
-  ) => { inc(labels: Labels, value?: number): void; dec(labels: Labels, value?: number): void }
-  Histogram: new (
-    configuration: MetricConfiguration<Registry> & { buckets: number[] }
-  ) => { observe(labels: Labels, value: number): void }
+  /** Only rises. */
+  Counter: MetricClass<MetricConfiguration<Registry>, PrometheusCounter>
+  /** Rises and falls. */
+  Gauge: MetricClass<MetricConfiguration<Registry>, PrometheusGauge>
+  /** Counts values by size. */
+  Histogram: MetricClass<HistogramConfiguration<Registry>, PrometheusHistogram>
 }
 
 /** Where the metrics of a producer go. */

@@ -4,6 +4,7 @@ export interface Timer {
   cancel(): void
   /** Lets the pending timer keep the process alive, or not; a clock without a process behind it leaves them out. */
   ref?(): void
+  /** Opposite of `ref`. */
   unref?(): void
 }
 

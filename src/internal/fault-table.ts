@@ -17,12 +17,19 @@ export interface FaultContext {
   brokerName?: string
 }
 
+/** Which events a fault strikes; what is absent does not matter. */
 export interface FaultMatch {
+  /** Where; any when absent. */
   point?: FaultPoint
+  /** Request code. */
   code?: number
+  /** Topic of the message or request. */
   topic?: string
+  /** Producer or consumer group. */
   group?: string
+  /** Queue of the message. */
   queueId?: number
+  /** Broker concerned. */
   brokerName?: string
   /** Strike only at the n-th matching event, counted from 1. */
   nth?: number
@@ -30,19 +37,70 @@ export interface FaultMatch {
   probability?: number
 }
 
-export type FaultAction =
-  | { kind: 'respond'; code: number; remark?: string }
-  | { kind: 'delay'; millis: number }
-  | { kind: 'drop' }
-  | { kind: 'close'; when?: 'before' | 'after' }
-  | { kind: 'truncate'; bytes: number }
-  /** Flush or replication: stays pending until released. */
-  | { kind: 'hold' }
-  /** Flush, replication or append: fails with this store status, or as a failed sync when none is given. */
-  | { kind: 'fail'; status?: string; message?: string }
+/** What a fault does; the fields of each kind. */
+export type FaultAction = RespondFault | DelayFault | DropFault | CloseFault | TruncateFault | HoldFault | FailFault
 
+/** Request: answered with this instead of being handled. */
+export interface RespondFault {
+  /** Names the fault. */
+  kind: 'respond'
+  /** Response code. */
+  code: number
+  /** Remark of the answer. @default none */
+  remark?: string
+}
+
+/** What was to happen, happens later. */
+export interface DelayFault {
+  /** Names the fault. */
+  kind: 'delay'
+  /** How much later, ms. */
+  millis: number
+}
+
+/** What was to happen, does not. */
+export interface DropFault {
+  /** Names the fault. */
+  kind: 'drop'
+}
+
+/** The connection is closed. */
+export interface CloseFault {
+  /** Names the fault. */
+  kind: 'close'
+  /** Before or after the request was handled. @default before */
+  when?: 'before' | 'after'
+}
+
+/** Only the first bytes are sent, then the connection is closed. */
+export interface TruncateFault {
+  /** Names the fault. */
+  kind: 'truncate'
+  /** So many are sent. */
+  bytes: number
+}
+
+/** Flush or replication: stays pending until released. */
+export interface HoldFault {
+  /** Names the fault. */
+  kind: 'hold'
+}
+
+/** Flush, replication or append: fails with this store status, or as a failed sync when none is given. */
+export interface FailFault {
+  /** Names the fault. */
+  kind: 'fail'
+  /** Name of a store status. @default none */
+  status?: string
+  /** Text of the error. @default one that names the fault */
+  message?: string
+}
+
+/** A fault to strike with. */
 export interface Fault {
+  /** Which events it strikes. */
   when: FaultMatch
+  /** What happens to them. */
   then: FaultAction
   /** How often it strikes before it is spent. @default Infinity */
   times?: number
@@ -50,6 +108,7 @@ export interface Fault {
 
 /** A row of the table. */
 export interface FaultHandle {
+  /** As it was added. */
   readonly fault: Fault
   /** How often it struck. */
   readonly hits: number
@@ -57,6 +116,7 @@ export interface FaultHandle {
   fired(count?: number, options?: { signal?: AbortSignal }): Promise<void>
   /** Lets go everything a `hold` fault holds, and ends the fault. */
   release(): void
+  /** Ends the fault; what it holds stays held. */
   remove(): void
 }
 
@@ -75,6 +135,7 @@ interface Row {
   release: () => void
 }
 
+/** Faults that a test adds and takes away while producer and broker run. */
 export class FaultTable {
   readonly #rows = new Set<Row>()
   readonly #random: () => number
@@ -84,10 +145,12 @@ export class FaultTable {
     this.#random = random
   }
 
+  /** Whether there is nothing to strike. */
   get empty(): boolean {
     return this.#rows.size === 0
   }
 
+  /** Strikes from now on. */
   add(fault: Fault): FaultHandle {
     let release!: () => void
     const released = new Promise<void>((resolve) => {
@@ -110,7 +173,10 @@ export class FaultTable {
     }
   }
 
-  /** The first row that strikes at this event; counts it. */
+  /**
+   * The first row that strikes at this event; counts it.
+   * @internal
+   */
   strike(context: FaultContext): StruckFault | undefined {
     for (const row of this.#rows) {
       if (!matches(row.fault.when, context)) continue

@@ -1,8 +1,12 @@
 /** What producer and broker log to; `console` and pino satisfy it as they are. */
 export interface Logger {
+  /** What only helps to find a defect. */
   debug(message: string): void
+  /** What happened, and is in order. */
   info(message: string): void
+  /** What went wrong, and was got over. */
   warn(message: string): void
+  /** What should not have happened. */
   error(message: string): void
 }
 

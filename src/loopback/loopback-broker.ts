@@ -28,9 +28,11 @@ type State = 'STARTING' | 'RUNNING' | 'CLOSED'
  * await broker.close()
  */
 export class LoopbackBroker {
+  /** Knows the routes; for tests that ask it themselves. */
   readonly nameServer: NameServer
   /** The masters. */
   readonly brokers: readonly BrokerController[]
+  /** The slaves of all brokers. */
   readonly slaves: readonly BrokerController[]
   readonly #options: LoopbackBrokerOptions
   #state: State = 'STARTING'
@@ -188,6 +190,7 @@ export class LoopbackBroker {
     return this.#closing
   }
 
+  /** `await using broker = ...` */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

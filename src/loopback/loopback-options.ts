@@ -7,6 +7,7 @@ import type { NamesrvConfig } from '../nameserver/namesrv-config.ts'
 import type { MessageStoreConfig } from '../store/message-store-config.ts'
 import type { Network, TlsServerOptions } from '../transport/network.ts'
 
+/** A topic that exists from the start. */
 export interface LoopbackTopicOptions {
   /** Read and write queues. @default 4 */
   queues?: number
@@ -22,8 +23,9 @@ export interface LoopbackGroupOptions {
   slaves?: number
 }
 
+/** How a loopback broker is started. */
 export interface LoopbackBrokerOptions {
-  /** Topics that exist from the start; others are created by the first send, as `autoCreateTopicEnable` says. */
+  /** Topics that exist from the start; others are created by the first send, as `autoCreateTopicEnable` says. @default none */
   topics?: Record<string, LoopbackTopicOptions>
   /**
    * How many master brokers, named `broker-a`, `broker-b`, ...; or what each is called and how many slaves it has, for example
@@ -41,17 +43,26 @@ export interface LoopbackBrokerOptions {
   network?: Network
   /** A `HeldClock` for tests that turn the time themselves. @default the system's clock */
   clock?: Clock
-  /** TLS on the ports of name server and brokers: certificate, key, `mode`, and `requestCert` with `ca` for client certificates. */
+  /**
+   * TLS on the ports of name server and brokers: certificate, key, `mode`, and `requestCert` with `ca` for client certificates.
+   * @default plain text
+   */
   tls?: TlsServerOptions
   /** @default silent */
   logger?: Logger
-  /** Faults to strike with; the table may be filled later. */
+  /** Faults to strike with; the table may be filled later. @default none */
   faults?: FaultTable
-  /** Accounts of ACL 1.0: every request to a broker needs the signature of one. The name server asks for none, as in RocketMQ. */
+  /**
+   * Accounts of ACL 1.0: every request to a broker needs the signature of one. The name server asks for none, as in RocketMQ.
+   * @default everybody may do everything
+   */
   acl?: AclOptions
-  /** RocketMQ's broker settings, by RocketMQ's names. */
+  /** RocketMQ's broker settings, by RocketMQ's names. @default RocketMQ's, as `BrokerConfig` says */
   brokerConfig?: Partial<BrokerConfig>
-  /** RocketMQ's store settings, by RocketMQ's names, and `maxBytes` and `whenFull` of the memory storage. */
+  /**
+   * RocketMQ's store settings, by RocketMQ's names, and `maxBytes` and `whenFull` of the memory storage.
+   * @default RocketMQ's, as `MessageStoreConfig` says
+   */
   storeConfig?: Partial<MessageStoreConfig>
   /**
    * Folder that the broker keeps its messages in, RocketMQ's `storePathRootDir`; made when it is not there. Several brokers have a folder
@@ -63,17 +74,18 @@ export interface LoopbackBrokerOptions {
    * keeps what is behind it in the folder `cut`. @default 'stop'
    */
   repair?: 'stop' | 'truncate'
-  /** RocketMQ's name server settings, by RocketMQ's names. */
+  /** RocketMQ's name server settings, by RocketMQ's names. @default RocketMQ's, as `NamesrvConfig` says */
   namesrvConfig?: Partial<NamesrvConfig>
 }
 
 /** What a producer needs to reach this broker. */
 export interface LoopbackClientOptions {
+  /** `host:port` of the name server. */
   namesrvAddr: string
-  /** Present when the broker takes TLS only; the certificate's authority goes into the producer's `tls`. */
+  /** Present when the broker takes TLS only; the certificate's authority goes into the producer's `tls`. @default false */
   useTLS?: boolean
-  /** Present when the broker does not use TCP. */
+  /** Present when the broker does not use TCP. @default TCP */
   network?: Network
-  /** Present when the broker was given a clock. */
+  /** Present when the broker was given a clock. @default the real clock */
   clock?: Clock
 }

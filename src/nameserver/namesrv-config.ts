@@ -10,8 +10,9 @@ export interface NamesrvConfig {
   supportActingMaster: boolean
   /** Whether a topic is removed from a broker that registers without it. @default false */
   deleteTopicWithBrokerRegistration: boolean
-  /** Whether requests 206 and 3xx list topics. @default true */
+  /** Whether request 206 lists topics. @default true */
   enableAllTopicList: boolean
+  /** Whether requests 3xx list topics. @default true */
   enableTopicList: boolean
 }
 

@@ -34,6 +34,7 @@ import type { TransactionSendOptions, TransactionSendResult } from './transactio
  * await producer.shutdown()
  */
 export class DefaultMQProducer implements MQProducer {
+  /** @internal */
   protected readonly impl: DefaultMQProducerImpl
   /** As it was given. */
   readonly producerGroup: string
@@ -120,6 +121,7 @@ export class DefaultMQProducer implements MQProducer {
     return this.impl.batchLimits?.batchMaxDelayMs ?? 0
   }
 
+  /** @throws MQClientException for a value out of its range. */
   set batchMaxDelayMs(batchMaxDelayMs: number) {
     this.impl.setBatchLimits({ batchMaxDelayMs })
   }
@@ -132,6 +134,7 @@ export class DefaultMQProducer implements MQProducer {
     return this.impl.batchLimits?.batchMaxBytes ?? 0
   }
 
+  /** @throws MQClientException for a value out of its range. */
   set batchMaxBytes(batchMaxBytes: number) {
     this.impl.setBatchLimits({ batchMaxBytes })
   }
@@ -144,6 +147,7 @@ export class DefaultMQProducer implements MQProducer {
     return this.impl.batchLimits?.totalBatchMaxBytes ?? 0
   }
 
+  /** @throws MQClientException for a value out of its range. */
   set totalBatchMaxBytes(totalBatchMaxBytes: number) {
     this.impl.setBatchLimits({ totalBatchMaxBytes })
   }

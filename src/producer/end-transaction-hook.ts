@@ -7,10 +7,13 @@ export interface EndTransactionContext {
   readonly producerGroup: string
   /** `host:port` of the broker that is told. */
   readonly brokerAddr: string
+  /** The half message. */
   readonly message: Message | MessageExt
   /** The client's id of the message. */
   readonly msgId: string
+  /** Id of the transaction. */
   readonly transactionId: string | undefined
+  /** What the broker is told. */
   readonly transactionState: LocalTransactionState
   /** Whether the broker had asked. */
   readonly fromTransactionCheck: boolean
@@ -18,6 +21,8 @@ export interface EndTransactionContext {
 
 /** Runs before the broker is told how a transaction ended; synchronous. What it throws is logged and changes nothing. */
 export interface EndTransactionHook {
+  /** For the log. */
   readonly hookName: string
+  /** Called just before the broker is told. */
   endTransaction(context: EndTransactionContext): void
 }

@@ -11,6 +11,7 @@ const REPLY = 'reply'
 
 /** What a reply needs to know of its request: the properties a consumer received. */
 export interface RequestMessage {
+  /** All of them, system ones included. */
   readonly properties: ReadonlyMap<string, string> | Readonly<Record<string, string | undefined>>
 }
 

@@ -31,7 +31,7 @@ import { LATENCY_MAX, NOT_AVAILABLE_DURATION } from './latency/mq-fault-strategy
 export interface DefaultMQProducerOptions extends ClientOptions {
   /** Letters, digits, `%|_-`; at most 255. Two producers of one client instance need two groups. */
   producerGroup: string
-  /** Topics whose routes are fetched when the producer starts. */
+  /** Topics whose routes are fetched when the producer starts. @default none */
   topics?: readonly string[] | undefined
   /** Topic whose settings a broker copies when it creates a topic on the first send. @default TBW102 */
   createTopicKey?: string | undefined
@@ -47,7 +47,7 @@ export interface DefaultMQProducerOptions extends ClientOptions {
   compressLevel?: number | undefined
   /** `LZ4` and `ZSTD` need a codec in `compressors`, and brokers and consumers from 4.9.4 on. @default ZLIB */
   compressType?: 'ZLIB' | 'LZ4' | 'ZSTD' | undefined
-  /** Codecs for `LZ4` and `ZSTD`; see `lz4NapiCompressor`, `wasmZstdCompressor`, `nodeZstdCompressor`. */
+  /** Codecs for `LZ4` and `ZSTD`; see `lz4NapiCompressor`, `wasmZstdCompressor`, `nodeZstdCompressor`. @default none */
   compressors?: Compressors | undefined
   /** Further attempts of an awaited send, on another broker where there is one. @default 2 */
   retryTimesWhenSendFailed?: number | undefined

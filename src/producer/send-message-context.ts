@@ -8,6 +8,7 @@ import type { MQProducer } from './mq-producer.ts'
 
 /** One attempt, as hooks see it; the same object before and after. Java's `SendMessageContext`. */
 export interface SendMessageContext {
+  /** Whose send it is. */
   readonly producer: MQProducer
   /** With its namespace. */
   readonly producerGroup: string
@@ -22,9 +23,11 @@ export interface SendMessageContext {
    * A before-hook may change it (properties are the usual thing); the next attempt starts from the original again.
    */
   readonly message: Message
+  /** Queue this attempt goes to. */
   readonly mq: MessageQueue
   /** Namespace of the first kind, when one is set. */
   readonly namespace: string | undefined
+  /** Kind of message. */
   readonly msgType: MessageType
   /** For hooks: whatever the before-hook wants to find in the after-hook. */
   mqTraceContext: unknown
@@ -48,7 +51,10 @@ export interface SendMessageContext {
  * })
  */
 export interface SendMessageHook {
+  /** For the log. */
   readonly hookName: string
+  /** Before the request is built; may change `message`. */
   sendMessageBefore(context: SendMessageContext): void
+  /** After the answer, or the failure, and before the caller is told. */
   sendMessageAfter(context: SendMessageContext): void
 }

@@ -19,9 +19,11 @@ import type { SendOutcome } from './send-call.ts'
  * - `asyncEnd`: the caller's callback has run.
  */
 export interface SendOperation {
+  /** Whose send it is. */
   readonly producer: MQProducer
   /** With its namespace. */
   readonly producerGroup: string
+  /** Undefined before the start. */
   readonly clientId: string | undefined
   /** Namespace of the first kind. */
   readonly namespace: string | undefined
@@ -29,6 +31,7 @@ export interface SendOperation {
   readonly topic: string | undefined
   /** SYNC: awaited; ASYNC: with a callback; ONEWAY: without an answer. */
   readonly communicationMode: CommunicationMode
+  /** Whether a list was given. */
   readonly batch: boolean
   /** What is sent: copies of the caller's messages, with their ids. */
   readonly messages: readonly Message[]
@@ -42,7 +45,9 @@ export interface SendOperation {
   readonly brokerAddr: string | undefined
   /** Queue of the latest attempt; from the outcome on. */
   readonly messageQueue: MessageQueue | undefined
+  /** Of a send that succeeded, except for ONEWAY. */
   readonly result: SendResult | undefined
+  /** Of a send that failed. */
   readonly error: RocketMQError | undefined
 }
 

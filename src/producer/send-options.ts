@@ -18,13 +18,14 @@ export interface SendOptions<Arg = unknown> {
   /**
    * Gives up when it aborts. The error has code `ABORTED`, the signal's reason as cause, and `maybeStored` true when bytes of the message
    * may have left. An answer that arrived first wins.
+   * @default none
    */
   signal?: AbortSignal | undefined
-  /** Send to this queue. */
+  /** Send to this queue. @default chosen among all of the topic */
   queue?: MessageQueue | undefined
-  /** Ask this function for the queue. */
+  /** Ask this function for the queue. @default none */
   selector?: MessageQueueSelector<Arg> | undefined
-  /** Handed to `selector`: an order id, for example. */
+  /** Handed to `selector`: an order id, for example. @default none */
   arg?: Arg | undefined
 }
 

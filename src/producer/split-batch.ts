@@ -5,8 +5,9 @@ import { MessageConst } from '../protocol/message-const.ts'
 import { checkBatchMember } from './message-batch.ts'
 import { checkBody, checkMessage, illegal } from './validators.ts'
 
+/** What belongs to the size of a batch. */
 export interface SplitBatchOptions {
-  /** The producer's `namespace`: it travels with every message. */
+  /** The producer's `namespace`: it travels with every message. @default none */
   namespace?: string | undefined
   /** Most messages of a part. @default 60000, whose answer is within `maxResponseHeaderLength` */
   maxMessages?: number | undefined

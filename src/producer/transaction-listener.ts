@@ -45,7 +45,7 @@ export interface TransactionSendResult extends SendResult {
 export interface TransactionSendOptions {
   /** Ms for storing the half message, retries included. @default `sendMsgTimeout` of the producer, 3000 */
   timeout?: number | undefined
-  /** Gives up storing the half message. Without effect once the local transaction has begun. */
+  /** Gives up storing the half message. Without effect once the local transaction has begun. @default none */
   signal?: AbortSignal | undefined
 }
 

@@ -11,7 +11,10 @@ import type { TransactionListener, TransactionSendOptions, TransactionSendResult
 
 /** Options of a {@link TransactionMQProducer}. */
 export interface TransactionMQProducerOptions extends DefaultMQProducerOptions {
-  /** Runs and checks local transactions; may be set later, by {@link TransactionMQProducer.transactionListener}. */
+  /**
+   * Runs and checks local transactions; may be set later, by {@link TransactionMQProducer.transactionListener}.
+   * @default none: a send needs one by then
+   */
   transactionListener?: TransactionListener | undefined
   /** Checks that run at a time. @default 1 */
   checkThreadPoolMinSize?: number | undefined

@@ -9,20 +9,27 @@ import { lz4OutputBound, zstdOutputBound } from './compression-bounds.ts'
 
 /** What is used of `lz4-napi`. */
 export interface Lz4Module {
+  /** To an LZ4 frame. */
   compressFrameSync(bytes: Buffer): Uint8Array
+  /** From an LZ4 frame. */
   decompressFrameSync(bytes: Buffer): Uint8Array
 }
 
 /** What is used of an instance of `@hpcc-js/wasm-zstd` (`await Zstd.load()`). */
 export interface WasmZstd {
+  /** To a ZSTD frame. */
   compress(bytes: Uint8Array, level?: number): Uint8Array
+  /** From a ZSTD frame. */
   decompress(bytes: Uint8Array): Uint8Array
 }
 
 /** What is used of a `node:zlib` that has zstd: Node 22.15 on. */
 export interface ZstdZlib {
+  /** To a ZSTD frame. */
   zstdCompressSync(bytes: Uint8Array, options?: { params?: Record<number, number> }): Uint8Array
+  /** From a ZSTD frame. */
   zstdDecompressSync(bytes: Uint8Array, options?: { maxOutputLength?: number }): Uint8Array
+  /** Numbers of the parameters. */
   constants: Record<string, unknown>
 }
 

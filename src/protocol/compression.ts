@@ -4,6 +4,7 @@ import { isPromise, type MaybePromise } from '../internal/async.ts'
 import { MQClientException, RemotingCommandException } from '../internal/errors.ts'
 import { SysFlag } from './sys-flag.ts'
 
+/** Format of a compressed body. `LZ4` and `ZSTD` are read by brokers and consumers from 4.9.4 on. */
 export type CompressionType = 'LZ4' | 'ZSTD' | 'ZLIB'
 
 /**
@@ -13,14 +14,17 @@ export type CompressionType = 'LZ4' | 'ZSTD' | 'ZLIB'
  * new DefaultMQProducer({ compressType: 'LZ4', compressors: { lz4: lz4NapiCompressor(require('lz4-napi')) } })
  */
 export interface Compressor {
-  /** @param level 1 fast to 9 small; a format may ignore it. */
+  /** Compresses a body. @param level 1 fast to 9 small; a format may ignore it. */
   compress(bytes: Uint8Array, level: number): MaybePromise<Uint8Array>
   /** Throws when the result would be larger than `maxOutput` bytes. */
   decompress(bytes: Uint8Array, maxOutput: number): Uint8Array
 }
 
+/** Codecs by format. */
 export interface Compressors {
+  /** Of LZ4 frames. */
   lz4?: Compressor
+  /** Of ZSTD frames. */
   zstd?: Compressor
 }
 

@@ -5,6 +5,7 @@ import { RemotingCommandException } from '../internal/errors.ts'
 export interface HostAddress {
   /** IPv4 or IPv6 text, without brackets. */
   host: string
+  /** Port. */
   port: number
   /** 4 or 16 bytes. */
   bytes: Uint8Array

@@ -16,6 +16,7 @@ export const LanguageCode = {
   NODE_JS: 13
 } as const
 
+/** Name of a language, as heartbeats announce it. */
 export type LanguageName = keyof typeof LanguageCode
 
 const names = Object.keys(LanguageCode) as LanguageName[]

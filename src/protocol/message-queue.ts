@@ -1,7 +1,10 @@
 /** One queue of a topic on one broker. Frozen: routes, hooks and results share it. */
 export class MessageQueue {
+  /** With its namespace in hooks and selectors, without in results. */
   readonly topic: string
+  /** Name of the broker, or of the master and its slaves. */
   readonly brokerName: string
+  /** From 0. */
   readonly queueId: number
 
   constructor(topic: string, brokerName: string, queueId: number) {
@@ -11,6 +14,7 @@ export class MessageQueue {
     Object.freeze(this)
   }
 
+  /** Whether both name the same queue. */
   equals(other: MessageQueue): boolean {
     return this.topic === other.topic && this.brokerName === other.brokerName && this.queueId === other.queueId
   }
@@ -22,12 +26,13 @@ export class MessageQueue {
     return this.queueId - other.queueId
   }
 
+  /** Java's text. */
   toString(): string {
     return `MessageQueue [topic=${this.topic}, brokerName=${this.brokerName}, queueId=${this.queueId}]`
   }
 
   /** Key order as in RocketMQ's own JSON. */
-  toJSON(): { brokerName: string; queueId: number; topic: string } {
+  toJSON(): Pick<MessageQueue, 'brokerName' | 'queueId' | 'topic'> {
     return { brokerName: this.brokerName, queueId: this.queueId, topic: this.topic }
   }
 }

@@ -3,14 +3,17 @@ import type { HostAddress } from './host-address.ts'
 import { KEY_SEPARATOR, MessageConst, RESERVED_PROPERTIES } from './message-const.ts'
 import { NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, type Properties } from './properties.ts'
 
+/** What a message is made of. */
 export interface MessageOptions {
+  /** Letters, digits, `%|_-`; at most 127. */
   topic: string
   /** Text is sent as UTF-8. */
   body: Uint8Array | string
+  /** One word for consumers to filter by. @default none */
   tags?: string
-  /** Several keys may be given as one text, separated by spaces. */
+  /** Several keys may be given as one text, separated by spaces. @default none */
   keys?: string | string[]
-  /** User properties; reserved names are refused. */
+  /** User properties; reserved names are refused. @default none */
   properties?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   /** 1 to 18 for 1s to 2h with the broker's default levels; 0 for none. @default 0 */
   delayTimeLevel?: number
@@ -24,7 +27,10 @@ export interface MessageOptions {
   flag?: number
   /** Whether the broker's answer waits for flush and replication, where the broker is set up so. @default true */
   waitStoreMsgOK?: boolean
-  /** Client message id; made at the send when absent. Give the same one to send a message again. */
+  /**
+   * Client message id; made at the send when absent. Give the same one to send a message again.
+   * @default a new one for each send
+   */
   uniqKey?: string
 }
 
@@ -51,8 +57,11 @@ type TimerOption = keyof typeof TIMER_PROPERTIES
  * new Message({ topic: 'Orders', tags: 'paid', keys: ['o-1'], body: Buffer.from('...') })
  */
 export class Message {
+  /** Without namespace. */
   topic: string
+  /** Shares the memory of what was given. */
   body: Buffer
+  /** Free for the application; 32 bits. */
   flag: number
   /** All properties, system ones included, as they travel. Set user properties with {@link putUserProperty}. */
   readonly properties: Properties
@@ -97,10 +106,12 @@ export class Message {
     return new Message({ topic, body, flag }, properties)
   }
 
+  /** One word for consumers to filter by; undefined when there is none. */
   get tags(): string | undefined {
     return this.properties.get(MessageConst.TAGS)
   }
 
+  /** Undefined takes it away. */
   set tags(tags: string | undefined) {
     setText(this.properties, MessageConst.TAGS, tags)
   }
@@ -110,6 +121,7 @@ export class Message {
     return this.properties.get(MessageConst.KEYS)
   }
 
+  /** An array is joined with spaces; undefined takes them away. */
   set keys(keys: string | string[] | undefined) {
     setText(this.properties, MessageConst.KEYS, Array.isArray(keys) ? joinedKeys(keys) : keys)
   }
@@ -119,6 +131,7 @@ export class Message {
     return Number(this.properties.get(MessageConst.DELAY) ?? 0)
   }
 
+  /** 1 to 18 for 1s to 2h with the broker's default levels; 0 for none. */
   set delayTimeLevel(level: number) {
     if (!Number.isInteger(level) || level < 0 || level > MAX_INT) {
       throw badOption('delayTimeLevel', level, `a whole number from 0 to ${MAX_INT}`)
@@ -132,6 +145,7 @@ export class Message {
     return Number(this.properties.get(MessageConst.TIMER_DELAY_SEC) ?? 0)
   }
 
+  /** @throws MQClientException for a value that is no time. */
   set delayTimeSec(seconds: number) {
     setTimer(this.properties, 'delayTimeSec', seconds)
   }
@@ -141,6 +155,7 @@ export class Message {
     return Number(this.properties.get(MessageConst.TIMER_DELAY_MS) ?? 0)
   }
 
+  /** @throws MQClientException for a value that is no time. */
   set delayTimeMs(millis: number) {
     setTimer(this.properties, 'delayTimeMs', millis)
   }
@@ -150,31 +165,38 @@ export class Message {
     return Number(this.properties.get(MessageConst.TIMER_DELIVER_MS) ?? 0)
   }
 
+  /** @throws MQClientException for a value that is no time. */
   set deliverTimeMs(millis: number) {
     setTimer(this.properties, 'deliverTimeMs', millis)
   }
 
+  /** Whether the broker's answer waits for flush and replication, where the broker is set up so. */
   get waitStoreMsgOK(): boolean {
     return this.properties.get(MessageConst.WAIT) !== 'false'
   }
 
+  /** See the getter. */
   set waitStoreMsgOK(wait: boolean) {
     if (typeof wait !== 'boolean') throw badOption('waitStoreMsgOK', wait, 'true or false')
     this.properties.set(MessageConst.WAIT, wait ? 'true' : 'false')
   }
 
+  /** Client message id; undefined until the send makes one. */
   get uniqKey(): string | undefined {
     return this.properties.get(MessageConst.UNIQ_KEY)
   }
 
+  /** Undefined: the send makes one. */
   set uniqKey(uniqKey: string | undefined) {
     setText(this.properties, MessageConst.UNIQ_KEY, uniqKey)
   }
 
+  /** Id of its transaction; undefined when there is none. */
   get transactionId(): string | undefined {
     return this.properties.get(MessageConst.TRANSACTION_ID)
   }
 
+  /** Undefined takes it away. */
   set transactionId(transactionId: string | undefined) {
     setText(this.properties, MessageConst.TRANSACTION_ID, transactionId)
   }
@@ -190,10 +212,12 @@ export class Message {
     this.properties.set(name, value)
   }
 
+  /** A property that the application set; undefined when there is none. */
   getUserProperty(name: string): string | undefined {
     return this.properties.get(name)
   }
 
+  /** Any property; undefined when there is none. */
   getProperty(name: string): string | undefined {
     return this.properties.get(name)
   }
@@ -201,33 +225,49 @@ export class Message {
 
 /** A message as a broker stored it; Java's `MessageExt`. */
 export interface MessageExt {
+  /** With its namespace. */
   topic: string
+  /** From 0. */
   queueId: number
   /** As the sender gave it: decompressed, unless the decoder was told not to. */
   body: Buffer
+  /** Free for the application; 32 bits. */
   flag: number
+  /** All properties, system ones included. */
   properties: Properties
+  /** Undefined when there are none. */
   tags: string | undefined
+  /** Separated by spaces; undefined when there are none. */
   keys: string | undefined
   /** The client's id where there is one, else {@link offsetMsgId}. */
   msgId: string
   /** Host of the broker and physical offset, as hex. */
   offsetMsgId: string
+  /** Logical offset in its queue. */
   queueOffset: number
   /** Physical offset in the broker's commit log. */
   commitLogOffset: number
   /** Bytes of the stored record. */
   storeSize: number
+  /** Of the stored body. */
   bodyCRC: number
+  /** Bits of Java's `MessageSysFlag`: compression, transaction, IPv6 hosts. */
   sysFlag: number
+  /** When it was sent, wall clock ms of the sender. */
   bornTimestamp: number
+  /** Address of the sender, as the broker saw it. */
   bornHost: HostAddress
+  /** When it was stored, wall clock ms of the broker. */
   storeTimestamp: number
+  /** Address of the broker. */
   storeHost: HostAddress
+  /** How often its consumers gave it back. */
   reconsumeTimes: number
+  /** Of a committed transaction: physical offset of the half message. */
   preparedTransactionOffset: number
   /** Known to whoever fetched the message, not from the record. */
   brokerName?: string
+  /** Id of its transaction, where it is known. */
   transactionId?: string
 }
 

@@ -19,21 +19,31 @@ export { type ExtFields, emptyExtFields }
 
 /** A request or an answer; Java's `RemotingCommand`. */
 export class RemotingCommand implements OutgoingFrame, CommandHeader {
+  /** Request code, or response code. */
   code: number
   /** LanguageCode ordinal; -1 when the peer sent a name or number we do not know. */
   language: number = LanguageCode.JAVA
+  /** MQVersion ordinal of the sender. */
   version: number = CURRENT_VERSION
+  /** Ties an answer to its request. */
   opaque = 0
+  /** Bit 0: an answer; bit 1: nobody waits for one. */
   flag = 0
+  /** For people; of an answer. */
   remark: string | undefined = undefined
+  /** Undefined when there is none. */
   body: Buffer | undefined = undefined
+  /** 0 JSON, 1 ROCKETMQ. */
   serializeType: number = SerializeType.JSON
   #extFields: ExtFields | undefined
   /** The map is there only because somebody looked for fields. */
   #implied = false
   /** Still undecoded binary map; decoded when somebody asks for the fields. */
   rawExtFields: Buffer | undefined = undefined
-  /** The fields of an answer to a send, until somebody asks for the map. */
+  /**
+   * The fields of an answer to a send, until somebody asks for the map.
+   * @internal
+   */
   sendAnswer: SendAnswer | undefined = undefined
 
   constructor(code: number, extFields?: ExtFields, body?: Buffer) {
@@ -85,6 +95,7 @@ export class RemotingCommand implements OutgoingFrame, CommandHeader {
     return this.#extFields
   }
 
+  /** Replaces all of them. */
   set extFields(fields: ExtFields) {
     this.#extFields = fields
     this.#implied = false
@@ -100,10 +111,12 @@ export class RemotingCommand implements OutgoingFrame, CommandHeader {
     return !this.#implied
   }
 
+  /** Whether this is an answer. */
   get isResponse(): boolean {
     return (this.flag & RESPONSE_FLAG) !== 0
   }
 
+  /** Whether nobody waits for an answer. */
   get isOneway(): boolean {
     return (this.flag & ONEWAY_FLAG) !== 0
   }

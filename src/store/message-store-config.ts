@@ -3,7 +3,9 @@ import { MQClientException } from '../internal/errors.ts'
 import { logText } from '../internal/logger.ts'
 import { parseDelayLevels } from './delay-levels.ts'
 
+/** Whether an answer waits until the message is on the disk. */
 export type FlushDiskType = 'ASYNC_FLUSH' | 'SYNC_FLUSH'
+/** Whether a master's answer waits for a slave. */
 export type BrokerRole = 'ASYNC_MASTER' | 'SYNC_MASTER' | 'SLAVE'
 
 /**
@@ -60,8 +62,9 @@ export interface MessageStoreConfig {
   flushDelayOffsetInterval: number
   /** Most consume queue bytes (20 a unit) that one read looks through. @default 16000 */
   maxFilterMessageSize: number
-  /** Most bytes and messages that one read answers with. @default 262144, 32 */
+  /** Most bytes that one read answers with. @default 262144 */
   maxTransferBytesOnMessageInMemory: number
+  /** Most messages that one read answers with. @default 32 */
   maxTransferCountOnMessageInMemory: number
   /** How long an append may hold the log until other puts get OS_PAGE_CACHE_BUSY, ms. @default 1000 */
   osPageCacheBusyTimeOutMills: number

@@ -3,16 +3,24 @@ import type { ByteReceiver } from './byte-receiver.ts'
 
 /** TLS of the client side. Verification is on unless `rejectUnauthorized: false` is given. */
 export interface TlsClientOptions {
+  /** PEM of the certificates to trust. @default those of Node */
   ca?: string | Buffer | Array<string | Buffer>
+  /** PEM of the own certificate chain. @default none */
   cert?: string | Buffer
+  /** PEM of its private key. @default none */
   key?: string | Buffer
+  /** Of the key. @default none */
   passphrase?: string
-  /** Name to verify the certificate against; brokers are announced as addresses, certificates often carry names. */
+  /**
+   * Name to verify the certificate against; brokers are announced as addresses, certificates often carry names.
+   * @default the host
+   */
   servername?: string
   /** @default true */
   rejectUnauthorized?: boolean
 }
 
+/** TLS of the server side. */
 export interface TlsServerOptions {
   /**
    * `enforcing` takes TLS only and closes other connections without a byte; `permissive` takes plain text on the same port too; Java's
@@ -20,9 +28,13 @@ export interface TlsServerOptions {
    * @default enforcing
    */
   mode?: 'enforcing' | 'permissive'
+  /** PEM of the own certificate chain. */
   cert: string | Buffer
+  /** PEM of its private key. */
   key: string | Buffer
+  /** Of the key. @default none */
   passphrase?: string
+  /** PEM of the certificates to trust. @default those of Node */
   ca?: string | Buffer | Array<string | Buffer>
   /** Ask clients for a certificate that `ca` signed. @default false */
   requestCert?: boolean
@@ -30,21 +42,31 @@ export interface TlsServerOptions {
 
 /** A byte stream between two parties: a TCP or TLS socket, or one end of an in-memory pair. */
 export interface NetworkSocket extends Duplex {
+  /** Address of the peer. */
   readonly remoteAddress?: string | undefined
+  /** Port of the peer. */
   readonly remotePort?: number | undefined
+  /** Own address. */
   readonly localAddress?: string | undefined
+  /** Own port. */
   readonly localPort?: number | undefined
 }
 
+/** What accepts connections. */
 export interface NetworkListener {
+  /** Bound address. */
   readonly host: string
+  /** Bound port. */
   readonly port: number
   /** Stops accepting; sockets already accepted stay open. */
   close(): Promise<void>
 }
 
+/** How a connection is opened. */
 export interface NetworkConnectOptions {
+  /** Speaks TLS when given. */
   tls?: TlsClientOptions | undefined
+  /** Gives up when it aborts. */
   signal?: AbortSignal | undefined
   /** A network that can may hand incoming bytes to this instead of emitting them as `data`; one that cannot ignores it. */
   receiver?: ByteReceiver | undefined

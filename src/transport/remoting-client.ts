@@ -50,7 +50,7 @@ export interface RemotingClientOptions {
   silenceMillis?: number
 }
 
-/** What happens to the connections of a {@link RemotingClient}. */
+/** What happens to the connections of a client. */
 export interface ConnectionEvents {
   /** A connection to `host:port` was opened. */
   connected: (addr: string) => void

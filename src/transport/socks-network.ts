@@ -10,7 +10,9 @@ import { secureOver } from './tcp-network.ts'
 export interface SocksProxyConfig {
   /** `host:port` */
   addr: string
+  /** For proxies that ask. @default none */
   username?: string
+  /** For proxies that ask; shows nowhere. @default none */
   password?: string
 }
 

@@ -23,6 +23,7 @@ export interface PlainAccount {
 
 /** ACL 1.0 of RocketMQ 4.4 to 5.3.2, as `plain_acl.yml` says it. Every request to a broker needs a signature then. */
 export interface AclOptions {
+  /** The users; at least one, or nobody gets in. */
   accounts: readonly PlainAccount[]
   /**
    * From here nobody needs a signature: `192.168.0.1`, `10.1.*.*`, `10.1.2.3-9`, `10.1.2.{3,7}`, `::1`, `*`.
