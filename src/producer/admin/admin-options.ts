@@ -4,7 +4,7 @@ import type { MessageExt } from '../../protocol/message.ts'
 export interface AdminOptions {
   /** Ms for the whole call. @default 6000 */
   timeout?: number | undefined
-  /** Gives the call up when it aborts: the error has code `ABORTED` and the signal's reason as cause. */
+  /** Gives the call up when it aborts: the error has code `ABORTED` and the signal's reason as cause. @default none */
   signal?: AbortSignal | undefined
 }
 
@@ -12,7 +12,7 @@ export interface AdminOptions {
 export interface CreateTopicOptions extends AdminOptions {
   /** Bits of Java's `TopicSysFlag`: 1 unit, 2 unit subscription. @default 0 */
   topicSysFlag?: number | undefined
-  /** Attributes of 5.x, for example `{ 'message.type': 'FIFO' }`. */
+  /** Attributes of 5.x, for example `{ 'message.type': 'FIFO' }`. @default none */
   attributes?: Readonly<Record<string, string>> | undefined
 }
 
