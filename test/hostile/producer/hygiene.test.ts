@@ -1,0 +1,154 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { HeldClock } from '../../../src/internal/held-clock.ts'
+import { silentLogger } from '../../../src/internal/logger.ts'
+import { LoopbackBroker } from '../../../src/loopback/loopback-broker.ts'
+import { DefaultMQProducer } from '../../../src/producer/default-mq-producer.ts'
+import { Message } from '../../../src/protocol/message.ts'
+import { RemotingCommand } from '../../../src/protocol/remoting-command.ts'
+import { MemoryNetwork } from '../../../src/transport/memory-network.ts'
+import { RemotingClient } from '../../../src/transport/remoting-client.ts'
+import { RemotingServer } from '../../../src/transport/remoting-server.ts'
+import { RequestDispatcher } from '../../../src/transport/request-dispatcher.ts'
+import { leavesNoHandle } from '../../support/active-handles.ts'
+import { newGroup } from '../../support/fake-cluster.ts'
+import { closeAfterEach, startCluster, startProducer } from '../../support/producers.ts'
+
+closeAfterEach()
+
+/** Live heap, bytes: the least of several collections. */
+async function liveHeap(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  for (let i = 0; i < 5; i++) {
+    globalThis.gc?.()
+    await new Promise((resolve) => setImmediate(resolve))
+    least = Math.min(least, process.memoryUsage().heapUsed)
+  }
+  return least
+}
+
+const MIB = 1024 * 1024
+
+describe('what starts and stops, fails and times out', () => {
+  beforeAll(() => expect(globalThis.gc).toBeDefined())
+
+  it('process-R2 producers started and shut down by the hundred leave no timer, socket or memory', async () => {
+    const clock = new HeldClock()
+    const cluster = await startCluster({ clock })
+    cluster.broker.events.onEach(() => {})
+    const cycle = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i += 50) {
+        const producers = Array.from({ length: 50 }, () => {
+          const unique = { producerGroup: newGroup(), instanceName: newGroup() }
+          const batching = { autoBatch: true, sendLatencyFaultEnable: true, startDetectorEnable: true }
+          return new DefaultMQProducer({ ...unique, ...batching, ...cluster.clientOptions() })
+        })
+        const meanwhile = async (work: (producer: DefaultMQProducer) => Promise<unknown>): Promise<void> => {
+          const all = Promise.all(producers.map(work))
+          await clock.advance(1)
+          await all
+        }
+        await meanwhile((producer) => producer.start())
+        await meanwhile((producer) => producer.send(new Message({ topic: 'T', body: 'x' }), { timeout: 1000 }))
+        await meanwhile((producer) => producer.shutdown())
+        cluster.broker.sends.length = 0
+        cluster.lookups.length = 0
+      }
+    }
+    await cycle(100)
+    const before = [clock.pending, await liveHeap()]
+    await cycle(250)
+    const after = [clock.pending, await liveHeap()]
+    expect(after[0]).toBeLessThanOrEqual(before[0])
+    expect(after[1] - before[1]).toBeLessThan(MIB)
+    expect(cluster.broker.server.connections.size).toBe(0)
+  })
+
+  it('process-R2 brokers started and closed leave no timer, port or memory, over TCP too', async () => {
+    const clock = new HeldClock()
+    const network = new MemoryNetwork()
+    const cycle = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        const broker = await LoopbackBroker.start({ network, clock, topics: { [newGroup()]: { queues: 4 } } })
+        await broker.close()
+      }
+    }
+    await cycle(20)
+    const before = await liveHeap()
+    await cycle(60)
+    expect(clock.pending).toBe(0)
+    expect((await liveHeap()) - before).toBeLessThan(MIB)
+    await leavesNoHandle(async () => {
+      for (let i = 0; i < 5; i++) await (await LoopbackBroker.start({ topics: { T: {} } })).close()
+    })
+  })
+
+  it('process-R3 10,000 failed connects leave nothing pending, at the client and at the producer', async () => {
+    const clock = new HeldClock()
+    const cluster = await startCluster({ clock })
+    cluster.announced.set('broker-a', '127.0.0.1:1')
+    const producer = await startProducer(cluster, { topics: ['T'], retryTimesWhenSendFailed: 0, drainTimeout: 60_000 })
+    const { pending } = clock
+    const fail = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i += 500) {
+        const codes = Array.from({ length: 500 }, () =>
+          producer.send(new Message({ topic: 'T', body: 'x' })).catch(({ code }: { code: string }) => code)
+        )
+        await clock.advance(1)
+        expect(new Set(await Promise.all(codes))).toEqual(new Set(['SEND_FAILED']))
+      }
+    }
+    await fail(2000)
+    const before = await liveHeap()
+    await fail(10_000)
+    expect((await liveHeap()) - before).toBeLessThan(MIB)
+    expect(clock.pending).toBeLessThanOrEqual(pending)
+    // Were one of them still under way, this would wait for it.
+    const stopped = producer.shutdown()
+    await clock.advance(1)
+    await stopped
+  })
+
+  it('process-R3 30,000 timeouts leave nothing pending, and their late answers are dropped', async () => {
+    const clock = new HeldClock()
+    const network = new MemoryNetwork()
+    const dispatcher = new RequestDispatcher({ logger: silentLogger })
+    const late: Array<() => void> = []
+    let answered = false
+    dispatcher.register(10, (request) => {
+      if (answered) return RemotingCommand.response(request, 0)
+      return new Promise((resolve) => late.push(() => resolve(RemotingCommand.response(request, 0))))
+    })
+    const server = new RemotingServer({ network, clock, logger: silentLogger, dispatcher })
+    await server.start()
+    const client = new RemotingClient({ network, clock, logger: silentLogger, silenceMillis: 1e9 })
+    const addr = `127.0.0.1:${server.port}`
+    await client.connect(addr, 1000)
+    let timeouts = 0
+    const round = async (): Promise<void> => {
+      for (let i = 0; i < 10_000; i++) {
+        client.invokeCallback(addr, RemotingCommand.request(10), 50, (error) => {
+          if (error?.code === 'TIMEOUT') timeouts++
+        })
+      }
+      await clock.advance(60)
+      late.splice(0).forEach((answer) => void answer())
+      await clock.advance(1)
+      // Two timeouts in a row end a connection; the next round has another.
+      await client.connect(addr, 1000)
+    }
+    await round()
+    const before = [clock.pending, await liveHeap()]
+    for (let i = 0; i < 2; i++) await round()
+    expect(timeouts).toBe(30_000)
+    expect(client.connection(addr)?.inFlight).toBe(0)
+    expect(clock.pending).toBeLessThanOrEqual(before[0])
+    expect((await liveHeap()) - before[1]).toBeLessThan(2 * MIB)
+    answered = true
+    const answer = client.invoke(addr, RemotingCommand.request(10), 50)
+    await clock.advance(1)
+    expect((await answer).code).toBe(0)
+    await client.close()
+    await server.close()
+    expect(clock.pending).toBe(0)
+  })
+})
