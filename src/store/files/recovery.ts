@@ -64,7 +64,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<number> {
   const first = Math.floor(Math.max(options.from, 0) / segmentSize) * segmentSize
   // What was found may be in the page cache only: nobody is shown it before it is durable.
   for (const segment of segments) {
-    if (segment.start < first || segment.start > end || (options.clean && end === durable)) continue
+    if (segment.start < first || !isKept(options, segment, end) || (options.clean && end === durable)) continue
     await withFile(options.files, segment.path, 'write', (fd) => options.files.fsync(fd))
   }
   return end
@@ -195,12 +195,17 @@ function countRecords(bytes: Buffer, offset: number, segmentEnd: number): number
   return records
 }
 
+/** A file that begins at the end holds nothing; the log's first one stays, so that its beginning is known. */
+function isKept({ segments }: RecoveryOptions, { start }: FoundSegment, end: number): boolean {
+  return start < end || start === segments[0]!.start
+}
+
 /** Removes the files behind the end and zeroes what is behind it in its own, the last one first. */
 async function endLogAt(options: RecoveryOptions, end: number, dirty: boolean): Promise<void> {
   const { files, root, segmentSize } = options
   let removed = false
   for (const segment of [...options.segments].reverse()) {
-    if (segment.start > end || (segment.start === end && segment.start !== options.segments[0]!.start)) {
+    if (!isKept(options, segment, end)) {
       await files.unlink(segment.path)
       removed = true
     } else if (segment.start + segmentSize > end && (dirty || segment.size < segmentSize)) {

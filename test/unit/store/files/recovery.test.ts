@@ -43,6 +43,13 @@ async function fill(store: DefaultMessageStore, count: number): Promise<number[]
   })
 }
 
+async function openedEnd(root: string): Promise<number> {
+  const store = await open(root)
+  const end = store.getMaxPhyOffset()
+  await store.shutdown()
+  return end
+}
+
 const logFile = (root: string, offset: number): string =>
   path.join(root, 'commitlog', String(Math.floor(offset / SEGMENT) * SEGMENT).padStart(20, '0'))
 
@@ -114,6 +121,22 @@ describe('behind the last durable position', () => {
     expect(store.getMaxOffsetInQueue('T', 0)).toBe(offsets.length)
     expect(existsSync(path.join(root, 'cut'))).toBe(false)
     expect(log).toEqual([])
+    await store.shutdown()
+  })
+
+  it('a log that ends with its last file, the next one already made, goes on in it', async () => {
+    const { root } = await killed(27)
+    const end = await openedEnd(root)
+    expect(end).toBeLessThan(SEGMENT)
+    writeFileSync(path.join(root, 'abort'), '1')
+    const log = readFileSync(logFile(root, 0))
+    log.writeInt32BE(SEGMENT - end, end)
+    log.writeInt32BE(-875286124, end + 4)
+    writeFileSync(logFile(root, 0), log)
+    writeFileSync(logFile(root, SEGMENT), Buffer.alloc(SEGMENT))
+    const store = await open(root)
+    expect(store.getMaxPhyOffset()).toBe(SEGMENT)
+    expect((await fill(store, 1))[0]).toBe(SEGMENT)
     await store.shutdown()
   })
 
