@@ -73,6 +73,8 @@ export interface BrokerControllerOptions {
 
 /** How often clients are looked for that have not been heard of, ms. */
 const CLIENT_SCAN_MILLIS = 10_000
+/** How far below the broker's port its second one is. */
+const FAST_PORT_BELOW = 2
 const DEFAULT_TOPIC_QUEUES = 4
 
 type State = 'CREATED' | 'STARTING' | 'RUNNING' | 'STOPPED'
@@ -105,6 +107,8 @@ export class BrokerController implements BrokerServices {
   readonly scheduleMessageService: ScheduleMessageService
   readonly timerMessageStore: TimerMessageStore
   readonly #server: RemotingServer
+  /** Java's fast server, on the port 2 below; beside a port that was asked for, and where that is free. */
+  readonly #fastServer: RemotingServer | undefined
   readonly #client: RemotingClient
   readonly #registration: NameServerRegistration
   readonly #transactionalMessageCheckService: TransactionalMessageCheckService
@@ -158,25 +162,15 @@ export class BrokerController implements BrokerServices {
     const timed = { store: this.store, stats: this.brokerStatsManager, clock, logger }
     this.scheduleMessageService = new ScheduleMessageService(timed)
     this.timerMessageStore = new TimerMessageStore(timed)
-    const dispatcher = new RequestDispatcher({ logger, faults, describe: (request) => describe(request, config.brokerName) })
     this.#hasAcl = options.acl !== undefined
-    registerHandlers(
-      dispatcher,
-      this,
-      this.#inFlight,
-      options.acl && new PlainPermissionManager(options.acl, clock),
-      this.#configFiles
-    )
-    this.#server = new RemotingServer({
-      network,
-      clock,
-      logger,
-      dispatcher,
-      faults,
-      host,
-      port: this.#wantedPort,
-      tls: options.tls
-    })
+    const acl = options.acl && new PlainPermissionManager(options.acl, clock)
+    const server = (port: number, fast: boolean): RemotingServer => {
+      const dispatcher = new RequestDispatcher({ logger, faults, describe: (request) => describe(request, config.brokerName) })
+      registerHandlers(dispatcher, this, this.#inFlight, acl, this.#configFiles, fast)
+      return new RemotingServer({ network, clock, logger, dispatcher, faults, host, port, tls: options.tls })
+    }
+    this.#server = server(this.#wantedPort, false)
+    this.#fastServer = this.#wantedPort > FAST_PORT_BELOW ? server(this.#wantedPort - FAST_PORT_BELOW, true) : undefined
     this.#client = new RemotingClient({ network, clock, logger, tls: options.namesrvTls })
     this.#registration = new NameServerRegistration({
       client: this.#client,
@@ -205,11 +199,13 @@ export class BrokerController implements BrokerServices {
       : undefined
     this.#transactionalMessageCheckService = new TransactionalMessageCheckService(this)
     this.store.onMessageArriving((arrived) => this.#onMessageArriving(arrived))
-    this.#server.onConnectionClosed((connection) => {
-      this.producerManager.onConnectionClosed(connection)
-      this.consumerManager.onConnectionClosed(connection)
-      this.pullRequestHoldService.onConnectionClosed(connection)
-    })
+    for (const server of this.#servers) {
+      server.onConnectionClosed((connection) => {
+        this.producerManager.onConnectionClosed(connection)
+        this.consumerManager.onConnectionClosed(connection)
+        this.pullRequestHoldService.onConnectionClosed(connection)
+      })
+    }
   }
 
   /**
@@ -230,6 +226,7 @@ export class BrokerController implements BrokerServices {
         if (this.storeConfig.timerWheelEnable) this.timerMessageStore.start()
       }
       await this.#server.start()
+      await this.#startFastServer()
       this.#storeHost = this.#recordedHost()
       this.#warnIfReachable()
       await this.haService.start(this.#wantedPort)
@@ -242,7 +239,8 @@ export class BrokerController implements BrokerServices {
     if ((this.#state as State) === 'STOPPED') return
     this.#state = 'RUNNING'
     this.#scanClients()
-    this.#transactionalMessageCheckService.start()
+    // A slave's half messages are its master's to ask about.
+    if (!this.#isSlave) this.#transactionalMessageCheckService.start()
   }
 
   /** Leaves the name servers, stops accepting, answers what is in flight, closes the store. Calling it again is harmless. */
@@ -318,8 +316,9 @@ export class BrokerController implements BrokerServices {
     await this.store.shutdown()
     await checked
     await this.#inFlight.idle()
-    await Promise.all([...this.#server.connections].map((connection) => connection.handedOver()))
-    await this.#server.close()
+    const connections = this.#servers.flatMap((server) => [...server.connections])
+    await Promise.all(connections.map((connection) => connection.handedOver()))
+    await Promise.all(this.#servers.map((server) => server.close()))
     await this.#client.close()
   }
 
@@ -349,6 +348,20 @@ export class BrokerController implements BrokerServices {
       if (this.topicConfigManager.selectTopicConfig(topic) !== undefined || !isLegalTopic(topic)) continue
       this.logger.warn(`topic ${logText(topic)} has messages and no settings: it is served with as many queues as have messages`)
       this.topicConfigManager.updateTopicConfig(newTopicConfig(topic, this.store.queueNums(topic), Perm.READ | Perm.WRITE))
+    }
+  }
+
+  get #servers(): RemotingServer[] {
+    return this.#fastServer === undefined ? [this.#server] : [this.#server, this.#fastServer]
+  }
+
+  async #startFastServer(): Promise<void> {
+    try {
+      await this.#fastServer?.start()
+    } catch (error) {
+      this.logger.warn(
+        `there is no second port without pulls (VIP channel), ${this.#wantedPort - FAST_PORT_BELOW} is taken: ${logText(error)}`
+      )
     }
   }
 

@@ -103,15 +103,18 @@ const ACL_EXCEPTION = 'org.apache.rocketmq.acl.common.AclException: '
  * @param inFlight is told of every request whose answer comes later.
  * @param acl looks at every request first, where there is one.
  * @param configFiles where tables are written, if they are.
+ * @param fast for the second port, which takes no pulls: they may be held, and whoever comes here does not want to wait behind them.
  */
 export function registerHandlers(
   dispatcher: RequestDispatcher,
   broker: BrokerServices,
   inFlight: InFlightRequests,
   acl?: PlainPermissionManager,
-  configFiles?: BrokerConfigFiles
+  configFiles?: BrokerConfigFiles,
+  fast = false
 ): void {
   for (const [codes, factory] of FACTORIES) {
+    if (fast && factory === pullMessage) continue
     const plain = factory(broker)
     const waits = codes.some((code) => CHANGES_TABLE.has(code) || MAY_CREATE.has(code))
     const handler = configFiles === undefined || !waits ? plain : durably(plain, configFiles)

@@ -1,6 +1,7 @@
 import type { LineProcess } from './processes.js'
 
 export declare const SERVER_VERSION: string
+export declare const OLD_SERVER_VERSION: string
 export declare const CLIENT_VERSIONS: string[]
 
 export interface RealCluster {
@@ -87,4 +88,26 @@ export declare function startRealCluster(options: {
   quick?: boolean
   brokerConfig?: Record<string, string | number | boolean>
 }): Promise<RealCluster>
+export interface RealBroker {
+  version: string
+  brokerAddr: string
+  /** Where slaves connect to. */
+  haAddr: string
+  /** Folder of its commit log. */
+  commitLog: string
+  pid: number
+  stop(): Promise<unknown>
+}
+
+export declare function startRealBroker(options: {
+  version?: string
+  namesrvAddr: string
+  home: string
+  topics?: Record<string, number>
+  brokerConfig?: Record<string, string | number | boolean>
+  heap?: string
+}): Promise<RealBroker>
+export declare function startRealNameServer(options: {
+  home: string
+}): Promise<{ namesrvAddr: string; pid: number; stop(): Promise<unknown> }>
 export declare function startPullReader(options: { namesrvAddr: string; home: string; version?: string }): Promise<PullReader>

@@ -10,6 +10,8 @@ import { awaitRoute } from './remoting.js'
 const javaDir = fileURLToPath(new URL('../java/', import.meta.url))
 
 export const SERVER_VERSION = '5.3.3'
+/** The last 4.x whose broker is published. */
+export const OLD_SERVER_VERSION = '4.9.7'
 export const CLIENT_VERSIONS = ['5.3.3', '4.9.8', '4.7.1']
 
 export const SERVER_FLAGS = [
@@ -209,6 +211,95 @@ export async function startRealCluster({ topics, heap = '512m', quick = true, br
     await stop()
     throw error
   }
+}
+
+/**
+ * One real broker, by default the last 4.x, under a name server that runs already; what it writes is in `home`, which may be that of a
+ * broker before it. Resolves when it is up. `port` and its neighbours are any free ones.
+ */
+export async function startRealBroker({
+  version = OLD_SERVER_VERSION,
+  namesrvAddr,
+  home,
+  topics,
+  brokerConfig = {},
+  heap = '512m'
+}) {
+  const store = join(home, 'store')
+  mkdirSync(join(store, 'config'), { recursive: true })
+  mkdirSync(join(home, 'conf'), { recursive: true })
+  writeFileSync(join(home, 'conf', 'logback_broker.xml'), '<configuration/>')
+  if (topics) writeFileSync(join(store, 'config', 'topics.json'), topicConfigs(topics))
+  const port = await freePort([-2, 1])
+  const config = join(home, 'broker.conf')
+  const table = {
+    brokerClusterName: 'DefaultCluster',
+    brokerName: 'broker-a',
+    brokerIP1: '127.0.0.1',
+    brokerIP2: '127.0.0.1',
+    listenPort: port,
+    namesrvAddr,
+    storePathRootDir: store,
+    storePathCommitLog: join(store, 'commitlog'),
+    diskMaxUsedSpaceRatio: 95,
+    // A loaded machine alone makes requests wait in the queue.
+    waitTimeMillsInSendQueue: 20_000,
+    ...brokerConfig
+  }
+  writeFileSync(config, properties(table))
+  const child = new LineProcess(
+    `broker ${version}`,
+    'java',
+    [
+      `-Xms${heap}`,
+      `-Xmx${heap}`,
+      ...QUICK_START_FLAGS,
+      ...SERVER_FLAGS,
+      ...(version.startsWith('4.') ? OLD_CLIENT_FLAGS : []),
+      `-Duser.home=${home}`,
+      `-Drocketmq.home.dir=${home}`,
+      '-cp',
+      classPath(version),
+      'interop.Server',
+      'org.apache.rocketmq.broker.BrokerStartup',
+      '-c',
+      config
+    ],
+    { env: { ...process.env, ROCKETMQ_HOME: home }, cwd: home }
+  )
+  try {
+    await child.lineWith('boot success', 60_000)
+  } catch (error) {
+    await child.stop('SIGKILL')
+    throw error
+  }
+  return {
+    version,
+    brokerAddr: `127.0.0.1:${port}`,
+    haAddr: `127.0.0.1:${port + 1}`,
+    commitLog: table.storePathCommitLog,
+    pid: child.pid,
+    stop: () => child.stop('SIGKILL')
+  }
+}
+
+/** The real name server alone. */
+export async function startRealNameServer({ home }) {
+  const port = await freePort()
+  const config = join(home, 'namesrv.conf')
+  const kvConfigPath = join(home, 'kvConfig.json')
+  writeFileSync(config, properties({ listenPort: port, bindAddress: '127.0.0.1', kvConfigPath, configStorePath: config }))
+  const flags = ['-Xmx128m', ...QUICK_START_FLAGS, ...SERVER_FLAGS, `-Duser.home=${home}`, `-Drocketmq.home.dir=${home}`]
+  const main = 'org.apache.rocketmq.namesrv.NamesrvStartup'
+  const args = [...flags, '-cp', classPath(SERVER_VERSION), 'interop.Server', main, '-c', config]
+  const child = new LineProcess('name server', 'java', args, { env: { ...process.env, ROCKETMQ_HOME: home }, cwd: home })
+  try {
+    await child.lineWith('boot success', 60_000)
+  } catch (error) {
+    await child.stop('SIGKILL')
+    throw error
+  }
+  return { namesrvAddr: `127.0.0.1:${port}`, pid: child.pid, stop: () => child.stop('SIGKILL') }
 }
 
 /** The real pull consumer, kept open for a whole suite. */
