@@ -11,7 +11,7 @@ declare module 'vitest' {
 
 /** Topics exist from the start: ali-ons does not create any, and a topic of its own keeps each case's messages apart. */
 const topics = Object.fromEntries(
-  [...PEERS, ...PEERS.map(comparedWith), ...OUR_MODES, 'command', 'transactions', ...REQUEST_TOPICS].map((name) => [
+  [...PEERS, ...PEERS.map(comparedWith), ...OUR_MODES, 'command', 'delay', 'java-delay', 'transactions', ...REQUEST_TOPICS].map((name) => [
     topicOf(name),
     QUEUES
   ])
@@ -24,6 +24,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const brokerConfig = {
     waitTimeMillsInSendQueue: 20_000,
     traceTopicEnable: true,
+    recallMessageEnable: true,
     // Open transactions are asked about soon, and later than it is noted which ones were ended.
     transactionCheckInterval: 2000,
     transactionTimeOut: 1000,
