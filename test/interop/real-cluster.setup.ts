@@ -11,10 +11,9 @@ declare module 'vitest' {
 
 /** Topics exist from the start: ali-ons does not create any, and a topic of its own keeps each case's messages apart. */
 const topics = Object.fromEntries(
-  [...PEERS, ...PEERS.map(comparedWith), ...OUR_MODES, 'command', 'delay', 'java-delay', 'transactions', ...REQUEST_TOPICS].map((name) => [
-    topicOf(name),
-    QUEUES
-  ])
+  [...PEERS, ...PEERS.map(comparedWith), ...OUR_MODES, 'command', 'delay', 'java-delay', 'transactions', ...REQUEST_TOPICS].map(
+    (name) => [topicOf(name), QUEUES]
+  )
 )
 
 /** One real name server and broker for the whole suite. */
