@@ -99,7 +99,7 @@ export class DefaultMQProducerImpl {
     this.#drainers = new Drainers(this.logger)
     this.hooks = new ProducerHooks(this.logger)
     this.topics = new PublishTopics(this.config.namespace)
-    this.#requests = new RequestFutures(this.topics)
+    this.#requests = new RequestFutures(this.topics, (...request) => this.#sendRequest(...request))
     if (this.config.backPressure) this.backPressure = new BackPressure(backPressureLimits(this.config))
   }
 
@@ -388,6 +388,10 @@ export class DefaultMQProducerImpl {
 
   sendForCallback(input: Message | readonly Message[], options: SendOptions | undefined, callback: SendMessageCallback): void {
     this.send(input, options, 'ASYNC', { resolve: undefined, reject: undefined, callback })
+  }
+
+  #sendRequest(message: Message, options: SendOptions, outcome: SendOutcome): void {
+    this.sendAccepted(message, options, 'ASYNC', outcome)
   }
 
   /** Sends a request, and settles `outcome` once: with its reply, or with why there is none. */

@@ -11,25 +11,31 @@ import { decodeProperties, type Properties } from '../protocol/properties.ts'
 import { RemotingCommand } from '../protocol/remoting-command.ts'
 import { decodeReplyMessageHeader, type ReplyFields } from '../protocol/reply-message-header.ts'
 import { SysFlag } from '../protocol/sys-flag.ts'
-import { admitSend } from './admit-send.ts'
 import { copyProperties } from './copy-properties.ts'
-import { checkSignal, checkTimeout, createSendCall, notOptions } from './create-send-call.ts'
+import { checkSignal, checkTimeout, notOptions } from './create-send-call.ts'
 import type { ProducerContext } from './producer-context.ts'
 import type { PublishTopic, PublishTopics } from './publish-topic.ts'
 import type { RequestOutcome } from './request-options.ts'
 import { RequestResponseFuture } from './request-response-future.ts'
+import type { SendOutcome } from './send-call.ts'
 import { toRocketMQError } from './send-error.ts'
 import type { SendOptions } from './send-options.ts'
 import { checkBody, checkMessage } from './validators.ts'
+
+/** Sends, and settles the outcome once. */
+export type SendRequest = (message: Message, options: SendOptions, outcome: SendOutcome) => void
 
 /** The requests of a producer that wait for their reply; Java's `RequestFutureHolder`, which is one for the process. */
 export class RequestFutures {
   readonly #futures = new Map<string, RequestResponseFuture>()
   readonly #topics: PublishTopics
+  readonly #send: SendRequest
   #wheel: TimerWheel | undefined
 
-  constructor(topics: PublishTopics) {
+  /** @param send a request message, with a callback's retries; also while the producer drains. */
+  constructor(topics: PublishTopics, send: SendRequest) {
     this.#topics = topics
+    this.#send = send
   }
 
   /** Requests that wait. */
@@ -94,7 +100,7 @@ export class RequestFutures {
         : instance.findBrokerAddressInPublish(queue.brokerName) !== undefined
     const announced = known ? instance.announce(future.remaining() / 2) : undefined
     if (known && announced === undefined) {
-      this.#dispatch(context, options, future)
+      this.#dispatch(options, future)
       return
     }
     const route = async (): Promise<void> => {
@@ -107,7 +113,7 @@ export class RequestFutures {
       await instance.announce(future.remaining() / 2)
     }
     ;(announced ?? route()).then(
-      () => this.#dispatch(context, options, future),
+      () => this.#dispatch(options, future),
       (error: unknown) => {
         this.#topics.forget(topic)
         future.sendFailed(toRocketMQError(error))
@@ -115,7 +121,7 @@ export class RequestFutures {
     )
   }
 
-  #dispatch(context: ProducerContext, options: SendOptions, future: RequestResponseFuture): void {
+  #dispatch(options: SendOptions, future: RequestResponseFuture): void {
     if (future.settled) return
     const timeout = future.remaining()
     if (timeout <= 0) {
@@ -123,20 +129,11 @@ export class RequestFutures {
       return
     }
     future.phase = 'SENDING'
-    try {
-      const call = createSendCall(context, this.#topics, future.message, { ...options, timeout }, 'ASYNC', {
-        resolve: () => future.sent(),
-        reject: (error) => future.sendFailed(error)
-      })
-      try {
-        admitSend(call, this.#topics)
-      } finally {
-        call.ownBody()
-      }
-      call.returned = true
-    } catch (error) {
-      future.sendFailed(toRocketMQError(error))
-    }
+    this.#send(
+      future.message,
+      { ...options, timeout },
+      { resolve: () => future.sent(), reject: (error) => future.sendFailed(error) }
+    )
   }
 }
 
