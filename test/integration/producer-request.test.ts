@@ -276,6 +276,17 @@ describe('request with a callback', () => {
     expect([calls[0]![1]!.body.toString(), calls[0]![1]!.flag]).toEqual(['pong', 9])
   })
 
+  it('producer-51 gets a reply that overtakes the answer to the request, and nothing more when that answer never comes', async () => {
+    const rig = await Rig.start()
+    rig.faults.add({ when: { point: 'response', code: 310 }, then: { kind: 'drop' } })
+    const calls: unknown[] = []
+    rig.requester.request(question(), {}, (error, reply) => void calls.push(error ?? reply?.body.toString()))
+    const request = await rig.consumed()
+    await rig.replier.send(MessageUtil.createReplyMessage(request, 'pong'))
+    await rig.clock.advance(60_000)
+    expect(calls).toEqual(['pong'])
+  })
+
   it('producer-51 gets its failed send once; wrong use and a missing reply reach it too', async () => {
     const rig = await Rig.start()
     const errors: Array<[string, RocketMQError | undefined]> = []
