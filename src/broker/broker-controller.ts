@@ -22,6 +22,7 @@ import { RemotingServer } from '../transport/remoting-server.ts'
 import { RequestDispatcher } from '../transport/request-dispatcher.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
 import type { AclOptions } from './acl/acl-options.ts'
+import { ownRequestsHook } from './acl/own-requests-hook.ts'
 import { PlainPermissionManager } from './acl/plain-permission-manager.ts'
 import { type BrokerConfig, createBrokerConfig } from './broker-config.ts'
 import type { BrokerServices } from './broker-services.ts'
@@ -171,7 +172,9 @@ export class BrokerController implements BrokerServices {
     }
     this.#server = server(this.#wantedPort, false)
     this.#fastServer = this.#wantedPort > FAST_PORT_BELOW ? server(this.#wantedPort - FAST_PORT_BELOW, true) : undefined
-    this.#client = new RemotingClient({ network, clock, logger, tls: options.namesrvTls })
+    const signing = ownRequestsHook(options.acl)
+    const rpcHooks = signing === undefined ? [] : [signing]
+    this.#client = new RemotingClient({ network, clock, logger, tls: options.namesrvTls, rpcHooks })
     this.#registration = new NameServerRegistration({
       client: this.#client,
       clock,

@@ -1,5 +1,5 @@
 import type { Clock } from '../internal/clock.ts'
-import { MQClientException, RemotingConnectException } from '../internal/errors.ts'
+import { MQClientException, RemotingConnectException, type RocketMQError } from '../internal/errors.ts'
 import { type Logger, logText } from '../internal/logger.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
 import type { RemotingClient } from '../transport/remoting-client.ts'
@@ -69,7 +69,9 @@ export class NameServerList {
       code: 'NAME_SERVER_UNREACHABLE',
       responseCode: 10001,
       retryable: true,
-      hint: `Check that a name server runs and is reachable at ${addresses.join(';')}, and that no firewall or wrong port is in between.`,
+      hint:
+        (cause as RocketMQError | undefined)?.hint ??
+        `Check that a name server runs and is reachable at ${addresses.join(';')}, and that no firewall or wrong port is in between.`,
       cause
     })
   }

@@ -9,7 +9,18 @@ import { logText } from '../internal/logger.ts'
 
 /** No connection could be opened; nothing was sent. */
 export function connectFailed(addr: string, cause: unknown): RemotingConnectException {
-  return new RemotingConnectException(`connect to ${addr} failed`, { code: 'CONNECT_FAILED', retryable: true, cause })
+  const code = String((cause as { code?: unknown } | undefined)?.code ?? '')
+  const hint = CERTIFICATE_REFUSED.test(code) ? { hint: certificateHint(code) } : {}
+  return new RemotingConnectException(`connect to ${addr} failed`, { code: 'CONNECT_FAILED', retryable: true, cause, ...hint })
+}
+
+/** Codes of Node and OpenSSL for a certificate that was not accepted. */
+const CERTIFICATE_REFUSED = /^(ERR_TLS_CERT|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|INVALID_CA|HOSTNAME_MISMATCH)/
+
+function certificateHint(code: string): string {
+  return code === 'ERR_TLS_CERT_ALTNAME_INVALID'
+    ? `The certificate is of another host (${code}): brokers are announced by address, so give the name it carries as tls.servername.`
+    : `The certificate was not accepted (${code}): give the authority that signed it as tls.ca.`
 }
 
 /** The time was used up before anything was sent; `kind` is Java's name of the call. */

@@ -10,6 +10,7 @@ import { encodeHeartbeat } from '../../src/protocol/heartbeat.ts'
 import { Message } from '../../src/protocol/message.ts'
 import type { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import { BrokerRig, type SendFields } from '../support/broker-rig.ts'
+import { certificates } from '../support/certificates.ts'
 import { newGroup } from '../support/fake-cluster.ts'
 import { rejection } from '../support/producers.ts'
 import { LinesLogger } from '../support/remoting.ts'
@@ -169,6 +170,30 @@ describe('ACL 1.0 at the loopback broker', () => {
     const heartbeat = { clientID: 'c', producerDataSet: [], consumerDataSet: [], heartbeatFingerprint: 0, withoutSub: false }
     const beat = signed(rig.request(34, {}, encodeHeartbeat(heartbeat)))
     expect([(await ask(beat))[0], (await ask(beat))[0]]).toEqual([0, 0])
+  })
+
+  it('a slave follows its master with ACL and TLS on: what it asks is signed as an administrator', async () => {
+    const logger = new LinesLogger()
+    const { ca, server: tls } = certificates()
+    const brokers = [{ brokerName: 'broker-a', slaves: 1 }]
+    const broker = await LoopbackBroker.start({ brokers, topics: { T: {} }, acl: { accounts: [writer, admin] }, tls, logger })
+    const producer = new DefaultMQProducer({
+      producerGroup: newGroup(),
+      ...broker.clientOptions(),
+      tls: { ca },
+      credentials: admin
+    })
+    try {
+      await producer.start()
+      expect((await producer.send(new Message({ topic: 'Fresh', body: 'x' }))).sendStatus).toBe('SEND_OK')
+      const [slave] = broker.slaves
+      await slave?.slaveSynchronize?.syncAll()
+      expect(slave?.topicConfigManager.selectTopicConfig('Fresh')).toBeDefined()
+      expect(logger.lines.filter((line) => /refused|failed/.test(line))).toEqual([])
+    } finally {
+      await producer.shutdown()
+      await broker.close()
+    }
   })
 
   it('a mistake in the accounts is told without a secret', async () => {
