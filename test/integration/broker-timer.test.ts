@@ -179,6 +179,39 @@ describe('messages for a point in time', () => {
     next.stop()
   })
 
+  it('store-74 a restart takes in everything before it delivers: nothing twice, and what was called back stays away', async () => {
+    await start({ config: { recallMessageEnable: true } })
+    for (let i = 0; i < 80; i++) await send({ TIMER_DELAY_SEC: '1' }, `a${i}`)
+    const called = await send({ TIMER_DELAY_SEC: '9', UNIQ_KEY: 'U' }, 'called back')
+    for (let i = 0; i < 80; i++) await send({ TIMER_DELAY_SEC: '9' }, `b${i}`)
+    await recall(called.extFields['recallHandle']!)
+    await rig.clock.advance(1000)
+    const { timerMessageStore, store, brokerStatsManager } = rig.broker
+    const { checkpoint } = timerMessageStore
+    timerMessageStore.stop()
+    await rig.clock.advance(20_000)
+    const next = new TimerMessageStore({ store, stats: brokerStatsManager, clock: rig.clock, logger: silentLogger })
+    next.load(checkpoint)
+    next.start()
+    // Stopped again before it is through, it has still done no more than the run before it.
+    expect(next.checkpoint).toEqual(checkpoint)
+    await rig.clock.advance(0)
+    expect(bodies()).toEqual([...Array.from({ length: 80 }, (_, i) => `a${i}`), ...Array.from({ length: 80 }, (_, i) => `b${i}`)])
+    expect(next.checkpoint).toEqual({ lastReadTimeMs: 1_700_000_008_000, lastTimerQueueOffset: 162 })
+    next.stop()
+  })
+
+  it('store-74 a checkpoint that is ahead of its queue, which a crash has cut, does not swallow new messages', async () => {
+    await start()
+    const { timerMessageStore } = rig.broker
+    timerMessageStore.stop()
+    timerMessageStore.load({ lastReadTimeMs: 1_700_000_100_000, lastTimerQueueOffset: 50 })
+    timerMessageStore.start()
+    await send({ TIMER_DELAY_SEC: '5' })
+    await rig.clock.advance(5000)
+    expect(bodies()).toEqual(['x'])
+  })
+
   it('a message that somebody sends to the timer topic itself is left out, and holds up nothing', async () => {
     await start()
     await send({ REAL_TOPIC: 'T', REAL_QID: '0' }, 'no time', TIMER_TOPIC)

@@ -89,6 +89,9 @@ export class TimerMessageStore {
   }
 
   get checkpoint(): TimerCheckpoint {
+    // What waits is known when all of it has been looked at again.
+    const restored = this.#restored
+    if (restored !== undefined && this.#queueOffset < restored.lastTimerQueueOffset) return restored
     const waiting = Math.min(this.#slots.first ?? Number.POSITIVE_INFINITY, this.#delivery?.time ?? Number.POSITIVE_INFINITY)
     const read = Math.min(this.#lastReadTime, waiting - this.#precision)
     return { lastReadTimeMs: Math.max(read, 0), lastTimerQueueOffset: this.#queueOffset }
@@ -104,6 +107,12 @@ export class TimerMessageStore {
   start(): void {
     if (this.#started) return
     this.#started = true
+    if (this.#restored !== undefined && this.#queueOffset === 0) {
+      // A queue that a crash has cut takes new messages where there were others.
+      const held = this.#deps.store.getMaxOffsetInQueue(TIMER_TOPIC, 0)
+      const { lastReadTimeMs, lastTimerQueueOffset } = this.#restored
+      this.#restored = { lastReadTimeMs, lastTimerQueueOffset: Math.min(lastTimerQueueOffset, held) }
+    }
     if (!this.#busy) this.#run()
   }
 
@@ -142,7 +151,8 @@ export class TimerMessageStore {
     this.#arrived = false
     try {
       const more = this.#enqueue()
-      const outcomes = this.#deliverDue()
+      // What calls a message back may still be among those to take in.
+      const outcomes = more ? [] : this.#deliverDue()
       if (!outcomes.some(isPromise)) this.#delivered(outcomes as Outcome[], more)
       else {
         Promise.all(outcomes)
