@@ -7,6 +7,7 @@ import { MAGIC_AT, PHYSICAL_OFFSET_AT } from '../protocol/message-codec.ts'
 import { CommitLog } from './commit-log.ts'
 import { ConsumeQueueStore } from './consume-queue-store.ts'
 import { DiskFlushAndHA } from './disk-flush-and-ha.ts'
+import { CleanService } from './files/clean-service.ts'
 import { DispatchFiles, type DispatchPosition } from './files/consume-queue-flush.ts'
 import { StoreFiles, type StoreFilesOptions } from './files/store-files.ts'
 import { FlushService } from './flush-service.ts'
@@ -67,6 +68,7 @@ export class DefaultMessageStore {
   readonly #replica: ReplicaService | undefined
   /** Queues and index in files, where the log is. */
   readonly #dispatchFiles: DispatchFiles | undefined
+  readonly #clean: CleanService | undefined
   readonly #queues: ConsumeQueueStore
   readonly #index: KeyIndex
   readonly #flush: FlushService
@@ -77,6 +79,8 @@ export class DefaultMessageStore {
   /** Store timestamp of the last record that had been written when the flush in flight began. */
   #flushMark = 0
   #readOnly: string | undefined
+  /** Why puts are refused until there is room on the disk. */
+  #diskFull: string | undefined
 
   /** @throws MQClientException (`BAD_OPTION`) for a setting that is unknown or out of range. */
   constructor(config: Partial<MessageStoreConfig>, deps: MessageStoreDeps) {
@@ -100,7 +104,17 @@ export class DefaultMessageStore {
     if (this.#files !== undefined) {
       const { root } = this.#files
       const position = (): DispatchPosition => this.#reput.position
-      this.#dispatchFiles = new DispatchFiles({ root, config: this.config, clock: deps.clock, logger: deps.logger, position })
+      const shared = { root, config: this.config, clock: deps.clock, logger: deps.logger }
+      this.#dispatchFiles = new DispatchFiles({ ...shared, position })
+      this.#clean = new CleanService({
+        ...shared,
+        log: this.#files.storage,
+        dispatchFiles: this.#dispatchFiles,
+        diskUsed: deps.files?.diskUsed,
+        onDiskFull: (reason) => {
+          this.#diskFull = reason
+        }
+      })
     }
     this.#queues = this.#dispatchFiles?.queues ?? new ConsumeQueueStore()
     // In memory no more than one entry for each 64 bytes of log: keys must not take more memory than the messages.
@@ -171,6 +185,7 @@ export class DefaultMessageStore {
         }
       })
       dispatchFiles.start()
+      this.#clean?.start()
     }
     this.#reput.run()
     this.#shutdown = false
@@ -180,6 +195,7 @@ export class DefaultMessageStore {
   async shutdown(): Promise<void> {
     if (this.#shutdown) return
     this.#shutdown = true
+    await this.#clean?.stop()
     this.#commitLog.shutdown()
     this.#durability.shutdown()
     await this.#flush.shutdown()
@@ -206,7 +222,7 @@ export class DefaultMessageStore {
   }
 
   get isWriteable(): boolean {
-    return !this.#shutdown && this.#readOnly === undefined
+    return !this.#shutdown && this.#readOnly === undefined && this.#diskFull === undefined
   }
 
   /** Whether an append has held the log for longer than `osPageCacheBusyTimeOutMills`. */
@@ -429,6 +445,11 @@ export class DefaultMessageStore {
     return this.deleteTopics([...this.topics()].filter((topic) => !retained.has(topic)))
   }
 
+  /** Files that are old enough are deleted in the next rounds whatever hour it is; nothing to do for a store in memory. */
+  executeDeleteFilesManually(): void {
+    this.#clean?.executeDeleteFilesManually()
+  }
+
   /** Figures under Java's names. */
   runtimeInfo(): Map<string, string> {
     return this.stats
@@ -447,7 +468,8 @@ export class DefaultMessageStore {
     if (this.config.brokerRole === 'SLAVE' && !this.config.duplicationEnable) {
       return { status: 'SERVICE_NOT_AVAILABLE', remark: 'the message store is in slave mode (brokerRole)' }
     }
-    if (this.#readOnly !== undefined) return { status: 'SERVICE_NOT_AVAILABLE', remark: this.#readOnly }
+    const refused = this.#readOnly ?? this.#diskFull
+    if (refused !== undefined) return { status: 'SERVICE_NOT_AVAILABLE', remark: refused }
     const illegal = checkMessage(message)
     if (illegal !== undefined) return illegal
     if (this.isOSPageCacheBusy()) return { status: 'OS_PAGE_CACHE_BUSY', remark: 'an append holds the commit log' }

@@ -60,6 +60,26 @@ export interface MessageStoreConfig {
   flushConsumeQueueThoroughInterval: number
   /** How often positions in the delay queues are written to a file, ms. @default 10000 */
   flushDelayOffsetInterval: number
+  /** Hours after its last change at which a file of the commit log may be deleted. @default 72 */
+  fileReservedTime: number
+  /** Hours of the day, local time, at which old files are deleted; several separated by `;`. @default '04' */
+  deleteWhen: string
+  /** Percent of the disk: above it old files are deleted at any hour. @default 75 */
+  diskMaxUsedSpaceRatio: number
+  /** Percent of the disk: above it files of any age are deleted. @default 85 */
+  diskSpaceCleanForciblyRatio: number
+  /** Percent of the disk: above it puts are refused; 100 never. @default 90 */
+  diskSpaceWarningLevelRatio: number
+  /** Whether files younger than `fileReservedTime` may be deleted on a full disk. @default true */
+  cleanFileForciblyEnable: boolean
+  /** How often it is looked for old files, ms. @default 10000 */
+  cleanResourceInterval: number
+  /** Pause between two files that are deleted, ms. @default 100 */
+  deleteCommitLogFilesInterval: number
+  /** Pause after ten queue or index files that are deleted, ms. @default 100 */
+  deleteConsumeQueueFilesInterval: number
+  /** Most files of the commit log deleted in one round. @default 10 */
+  deleteFileBatchMax: number
   /** Most consume queue bytes (20 a unit) that one read looks through. @default 16000 */
   maxFilterMessageSize: number
   /** Most bytes that one read answers with. @default 262144 */
@@ -118,6 +138,16 @@ export const DEFAULT_MESSAGE_STORE_CONFIG: Readonly<MessageStoreConfig> = Object
   flushConsumeQueueLeastPages: 2,
   flushConsumeQueueThoroughInterval: 60_000,
   flushDelayOffsetInterval: 10_000,
+  fileReservedTime: 72,
+  deleteWhen: '04',
+  diskMaxUsedSpaceRatio: 75,
+  diskSpaceCleanForciblyRatio: 85,
+  diskSpaceWarningLevelRatio: 90,
+  cleanFileForciblyEnable: true,
+  cleanResourceInterval: 10_000,
+  deleteCommitLogFilesInterval: 100,
+  deleteConsumeQueueFilesInterval: 100,
+  deleteFileBatchMax: 10,
   maxFilterMessageSize: 16_000,
   maxTransferBytesOnMessageInMemory: 256 * 1024,
   maxTransferCountOnMessageInMemory: 32,
@@ -141,13 +171,27 @@ const CHOICES: { readonly [K in keyof MessageStoreConfig]?: readonly unknown[] }
   whenFull: ['reject', 'dropOldest'],
   messageIndexEnable: [true, false],
   timerWheelEnable: [true, false],
+  cleanFileForciblyEnable: [true, false],
   timerPrecisionMs: [100, 200, 500, 1000],
   offsetCheckInSlave: [true, false],
   duplicationEnable: [true, false]
 }
 
+/** Hours of a day, separated by semicolons. */
+const HOURS = /^([01]?\d|2[0-3])(;([01]?\d|2[0-3]))*$/
+
 /** Whole numbers that have other bounds than 0 and 2^53-1. A slave of RocketMQ's own cannot take more than 4 MiB in one piece. */
 const BOUNDS: { readonly [K in keyof MessageStoreConfig]?: readonly [low: number, high: number] } = {
+  maxHashSlotNum: [1, 0x1fff_ffff],
+  maxIndexNum: [2, 0x7fff_ffff],
+  mappedFileSizeConsumeQueue: [1, Number.MAX_SAFE_INTEGER],
+  flushIntervalConsumeQueue: [1, Number.MAX_SAFE_INTEGER],
+  flushDelayOffsetInterval: [1, Number.MAX_SAFE_INTEGER],
+  diskMaxUsedSpaceRatio: [1, 100],
+  diskSpaceCleanForciblyRatio: [1, 100],
+  diskSpaceWarningLevelRatio: [1, 100],
+  cleanResourceInterval: [1, Number.MAX_SAFE_INTEGER],
+  deleteFileBatchMax: [1, Number.MAX_SAFE_INTEGER],
   haListenPort: [-1, 65_535],
   haSendHeartbeatInterval: [1, Number.MAX_SAFE_INTEGER],
   haHousekeepingInterval: [1, Number.MAX_SAFE_INTEGER],
@@ -167,7 +211,9 @@ export function createMessageStoreConfig(config: Partial<MessageStoreConfig> = {
     if (choices !== undefined) {
       if (!choices.includes(value)) throw badOption(name, value, choices.join(' or '))
     } else if (name === 'messageDelayLevel') parseDelayLevels(String(value))
-    else if (name === 'haMasterAddress') {
+    else if (name === 'deleteWhen') {
+      if (!HOURS.test(String(value))) throw badOption(name, value, 'a list of hours from 0 to 23 such as 04 or 04;16')
+    } else if (name === 'haMasterAddress') {
       if (value !== '') parseAddress(String(value))
     } else {
       const [low, high] = BOUNDS[name as keyof MessageStoreConfig] ?? [0, Number.MAX_SAFE_INTEGER]

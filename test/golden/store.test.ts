@@ -6,10 +6,12 @@ import { silentLogger } from '../../src/internal/logger.ts'
 import { tagsCodeOf } from '../../src/protocol/java-hash.ts'
 import { decodeMessage } from '../../src/protocol/message-codec.ts'
 import { ConsumeQueueStore } from '../../src/store/consume-queue-store.ts'
+import { DefaultMessageStore } from '../../src/store/default-message-store.ts'
 import { StoreCheckpoint } from '../../src/store/files/checkpoint.ts'
 import { FileIndexService } from '../../src/store/files/index-files.ts'
 import { queryByKey } from '../../src/store/query-message.ts'
 import { tempFolder } from '../support/temp-folder.ts'
+import { message } from '../unit/store/store-fixture.ts'
 import { storeFiles, storeLines } from './load.ts'
 
 /** As the recording's store was configured. */
@@ -87,6 +89,57 @@ describe('a store written by Java 5.3.3', () => {
       expect(`query ${topic} ${key} -> ${messages.length}`).toBe(`query ${topic} ${key} -> ${count}`)
     }
     expect(index.wasCut).toBe(false)
+  })
+
+  it.each([
+    ['closed in order', false],
+    ['ended by a crash', true]
+  ])('opens as a whole (%s): messages by queue and by offset, queries, and new messages behind its own', async (_, crashed) => {
+    const root = unpacked()
+    if (crashed) writeFileSync(path.join(root, 'abort'), '')
+    const open = async (): Promise<DefaultMessageStore> => {
+      const clock = new HeldClock(1_800_000_000_000)
+      const store = new DefaultMessageStore(
+        {
+          mappedFileSizeCommitLog: 65_536,
+          mappedFileSizeConsumeQueue: QUEUE_FILE_SIZE,
+          maxHashSlotNum: INDEX.hashSlotNum,
+          maxIndexNum: INDEX.indexNum
+        },
+        { clock, logger: silentLogger, files: { root } }
+      )
+      await store.start()
+      return store
+    }
+    const list = (store: DefaultMessageStore): string[] => {
+      const lines = [`minPhy=${store.getMinPhyOffset()} maxPhy=${store.getMaxPhyOffset()}`]
+      for (const head of storeLines().filter((text) => text.startsWith('queue '))) {
+        const [, topic, queueId] = head.split(' ')
+        const min = store.getMinOffsetInQueue(topic!, Number(queueId))
+        const max = store.getMaxOffsetInQueue(topic!, Number(queueId))
+        lines.push(`queue ${topic} ${queueId} ${min} ${max}`)
+        for (let offset = min; offset < max; offset++) {
+          const bytes = store.getMessage('g', topic!, Number(queueId), offset, 1)!.messages[0]!
+          expect(store.lookMessageByOffset(decodeMessage(bytes).commitLogOffset)?.equals(bytes)).toBe(true)
+          lines.push(line(bytes, offset))
+        }
+      }
+      for (const text of storeLines().filter((query) => query.startsWith('query'))) {
+        const [, topic, key] = text.split(' ')
+        const { messages } = store.queryMessage(topic!, key!, 32, 0, Number.MAX_SAFE_INTEGER)
+        lines.push(`query ${topic} ${key} -> ${messages.length}`)
+      }
+      return lines
+    }
+    const store = await open()
+    expect(list(store)).toEqual(storeLines())
+    const put = await store.asyncPutMessage(message({ topic: 'Topic-1', queueId: 3, props: { KEYS: 'key-8' } }))
+    expect(put).toMatchObject({ status: 'PUT_OK', appendResult: { wroteOffset: 51_706, logicsOffset: 10 } })
+    await store.shutdown()
+    const again = await open()
+    expect(again.getMaxOffsetInQueue('Topic-1', 3)).toBe(11)
+    expect(again.queryMessage('Topic-1', 'key-8', 32, 0, Number.MAX_SAFE_INTEGER).messages).toHaveLength(1)
+    await again.shutdown()
   })
 
   it('store-27 its checkpoint is read', () => {

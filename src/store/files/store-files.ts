@@ -36,6 +36,8 @@ export interface StoreFilesOptions {
   repair?: 'stop' | 'truncate' | undefined
   /** @default the file system of this machine */
   files?: FileLayer | undefined
+  /** Share of the disk of a folder that is used, 0 to 1. @default what the file system says */
+  diskUsed?: ((folder: string) => Promise<number>) | undefined
 }
 
 export interface StoreFilesDeps {
