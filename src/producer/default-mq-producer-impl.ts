@@ -407,11 +407,12 @@ export class DefaultMQProducerImpl {
   }
 
   #observed(input: Message | readonly Message[], mode: CommunicationMode): ObservedSend {
+    if (this.#context !== undefined) return ObservedSend.of(this.#context, input, mode)
     const { clock = realClock } = this.#options
     const origin = {
       producer: this.#producer,
       producerGroup: this.producerGroup,
-      clientId: this.#context?.instance.clientId,
+      clientId: undefined,
       namespace: this.config.namespace
     }
     return new ObservedSend(origin, input, mode, clock)

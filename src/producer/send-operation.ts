@@ -6,6 +6,7 @@ import type { Message } from '../protocol/message.ts'
 import type { MessageQueue } from '../protocol/message-queue.ts'
 import type { CommunicationMode } from './communication-mode.ts'
 import type { MQProducer } from './mq-producer.ts'
+import type { ProducerContext } from './producer-context.ts'
 import type { SendOutcome } from './send-call.ts'
 
 /**
@@ -97,6 +98,16 @@ export class ObservedSend implements SendOperation {
     this.beginTime = clock.now()
     this.#clock = clock
     this.#begin = clock.monotonic()
+  }
+
+  /** A send of a producer that runs. */
+  static of(
+    { producer, producerGroup, instance, config, clock }: ProducerContext,
+    input: Message | readonly Message[],
+    communicationMode: CommunicationMode
+  ): ObservedSend {
+    const origin = { producer, producerGroup, clientId: instance.clientId, namespace: config.namespace }
+    return new ObservedSend(origin, input, communicationMode, clock)
   }
 
   /** The copies are there and not encoded yet. */

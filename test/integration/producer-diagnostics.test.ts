@@ -105,6 +105,24 @@ describe('diagnostics channels', () => {
     expect([single, ...batch].map((each) => each.properties.has('sentBy'))).toEqual([false, false, false])
   })
 
+  it('show a request as the send that carries it, and each message of an automatic batch', async () => {
+    const cluster = await startCluster()
+    const producer = await startProducer(cluster, { autoBatch: true, batchMaxDelayMs: 1 })
+    const { seen } = observe('rocketmq:producer:send', (event, { messages }) => {
+      if (event === 'start') for (const each of messages) each.properties.set('sentBy', 'probe')
+    })
+    const results = await Promise.all([producer.send(message('a')), producer.send(message('b'))])
+    const settled = seen.filter(([event]) => event === 'asyncStart').map(([, operation]) => operation)
+    expect(settled.map(({ result, batch }) => [result?.msgId, batch])).toEqual(results.map(({ msgId }) => [msgId, false]))
+    expect(cluster.sends[0]?.body.toString('latin1').split('sentBy\u0001probe\u0002')).toHaveLength(3)
+    seen.length = 0
+    const asked = producer.request(message('ping'), { timeout: 200 })
+    await cluster.broker.events.take(2)
+    expect(cluster.sends[1]?.properties.get('sentBy')).toBe('probe')
+    await rejection(asked)
+    expect(seen.map(([event, { topic }]) => `${event} ${topic}`)).toEqual(['start T', 'end T', 'asyncStart T', 'asyncEnd T'])
+  })
+
   it('show start and shutdown of a producer, and the connections of its client', async () => {
     const cluster = await startCluster()
     const start = observe<{ producer: unknown }>('rocketmq:producer:start')

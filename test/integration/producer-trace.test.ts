@@ -134,6 +134,22 @@ describe('message trace', () => {
     await broker.close()
   })
 
+  it('tells of recalled messages', async () => {
+    const broker = await LoopbackBroker.start({
+      topics: { T: { queues: 1 } },
+      network: new MemoryNetwork(),
+      brokerConfig: { traceTopicEnable: true, recallMessageEnable: true }
+    })
+    const producer = new DefaultMQProducer({ producerGroup: newGroup(), ...broker.clientOptions(), enableTrace: true })
+    await producer.start()
+    const { msgId, recallHandle = '' } = await producer.send(new Message({ topic: 'T', body: 'x', delayTimeSec: 60 }))
+    await producer.recallMessage('T', recallHandle)
+    await producer.shutdown()
+    const records = broker.messages(TRACE_TOPIC).flatMap(({ body }) => decodeTraceData(body))
+    expect(records[1]).toMatchObject({ traceType: 'Recall', topic: 'T', msgId, success: true, groupName: producer.producerGroup })
+    await broker.close()
+  })
+
   it('says nothing of messages whose broker has tracing off', async () => {
     const broker = await LoopbackBroker.start({
       topics: { T: {} },

@@ -29,8 +29,11 @@ export async function recallMessage(
       recallHandle,
       bname: handle.brokerName
     })
-    return requiredText(response.extFields, 'msgId')
+    const msgId = requiredText(response.extFields, 'msgId')
+    context.trace?.recalled(name, msgId, true)
+    return msgId
   } catch (error) {
+    context.trace?.recalled(name, handle.messageId, false)
     throw withHint(call.error(error))
   }
 }
