@@ -195,7 +195,7 @@ export class DefaultMessageStore {
   async shutdown(): Promise<void> {
     if (this.#shutdown) return
     this.#shutdown = true
-    await this.#clean?.stop()
+    if (this.#clean !== undefined) await this.#clean.stop()
     this.#commitLog.shutdown()
     this.#durability.shutdown()
     await this.#flush.shutdown()

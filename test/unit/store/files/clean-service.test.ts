@@ -92,7 +92,11 @@ async function rounds(rig: Rig, count: number): Promise<void> {
     await rig.clock.advance(rig.seen.length === 0 ? 60_000 : 10_000)
     await nextTurn()
   }
-  await until(() => rig.files('consumequeue/T/0').length <= rig.files('commitlog').length)
+  // The round that has begun may be deleting still.
+  await until(() => {
+    const [log, queue, index] = counts(rig)
+    return queue! <= log! && index! <= log!
+  })
 }
 
 const counts = (rig: Rig): number[] => ['commitlog', 'consumequeue/T/0', 'index'].map((name) => rig.files(name).length)
