@@ -22,7 +22,7 @@ export function registerClientProcessors(
     return undefined
   })
   remoting.registerProcessor(RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT, (request, connection) =>
-    pushReply(producers, request, connection, remoting, logger)
+    pushReply(producers, request, connection, logger)
   )
   // For consumers only, oneway: nothing to do, nothing to answer.
   remoting.registerProcessor(RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, () => undefined)
@@ -67,7 +67,6 @@ async function pushReply(
   producers: ReadonlyMap<string, ProducerHandle>,
   request: RemotingCommand,
   connection: Connection,
-  remoting: RemotingClient,
   logger: Logger
 ): Promise<RemotingCommand> {
   for (const producer of producers.values()) {
@@ -75,7 +74,7 @@ async function pushReply(
     const taken = isPromise(answer) ? await answer : answer
     if (taken !== undefined) return taken
   }
-  remoting.stats.lateReplies++
+  for (const producer of producers.values()) producer.replyDropped?.()
   logger.debug(`a reply from ${connection.remoteAddr} was dropped: nobody waits for it (any more)`)
   return RemotingCommand.response(request, ResponseCode.SUCCESS)
 }

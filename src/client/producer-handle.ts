@@ -11,4 +11,6 @@ export interface ProducerHandle {
   checkTransactionState?(connection: Connection, request: RemotingCommand): void
   /** PUSH_REPLY_MESSAGE_TO_CLIENT; undefined when the reply is not for this producer. */
   processReply?(request: RemotingCommand, connection: Connection): MaybePromise<RemotingCommand | undefined>
+  /** A reply came that no producer of this client took. */
+  replyDropped?(): void
 }

@@ -246,7 +246,8 @@ export class DefaultMQProducerImpl {
     const handle: ProducerHandle = {
       producerGroup,
       publishTopics: () => this.topics.names(),
-      processReply: (request) => this.#context && this.#requests.processReply(this.#context, request)
+      processReply: (request) => this.#context && this.#requests.processReply(this.#context, request),
+      replyDropped: () => void this.stats.lateReplies++
     }
     if (transactionChecks === undefined) return handle
     return { ...handle, checkTransactionState: (connection, request) => transactionChecks.accept(connection, request) }

@@ -9,8 +9,10 @@ export interface ProducerStats {
   possibleDuplicates: number
   /** Sends refused because too many were under way or waiting. */
   refusedFull: number
+  /** Replies that came when nobody waited for them any more, a second one for example; of a shared client each producer counts all. */
+  lateReplies: number
 }
 
 export function producerStats(): ProducerStats {
-  return { retries: 0, possibleDuplicates: 0, refusedFull: 0 }
+  return { retries: 0, possibleDuplicates: 0, refusedFull: 0, lateReplies: 0 }
 }

@@ -5,8 +5,6 @@ export interface TransportStats {
   connectFailures: number
   /** Answers nobody waited for (any more): late, duplicate or with an unknown opaque. They are dropped. */
   lateAnswers: number
-  /** Replies to requests (326) nobody waited for (any more). They are dropped. */
-  lateReplies: number
   /** Requests that got no answer in time. */
   timeouts: number
   /** GO_AWAY answers after which the request was sent again on a new connection. */
@@ -22,7 +20,6 @@ export function transportStats(): TransportStats {
     connects: 0,
     connectFailures: 0,
     lateAnswers: 0,
-    lateReplies: 0,
     timeouts: 0,
     goAways: 0,
     deadConnections: 0,
