@@ -64,7 +64,8 @@ function build(mode: string, index: number): { message: Message; sent: SentMessa
     case: `ours/${mode}/${index}`,
     mode,
     index,
-    tags: `tag-${mode}`,
+    // In a batch that the producer makes itself tags may differ.
+    tags: mode === 'auto-batch' ? `tag-${index % 3}` : `tag-${mode}`,
     keys: `key-${index} 键-${mode}`,
     text: 'value = {"a":1}, 属性',
     flag: index,
@@ -158,6 +159,7 @@ describe('our producer → RocketMQ', () => {
     [mode: string, options: () => Promise<Partial<DefaultMQProducerOptions>>, versions: typeof CLIENT_VERSIONS]
   > = [
     ['json', async () => ({ serializeType: 'JSON' }), CLIENT_VERSIONS],
+    ['auto-batch', async () => ({ autoBatch: true, topics: [topicOf('auto-batch')] }), CLIENT_VERSIONS],
     // 4.7 knows zlib only
     ['lz4', async () => ({ compressType: 'LZ4', compressors: { lz4: lz4NapiCompressor(lz4) } }), ['5.3.3', '4.9.8']],
     [

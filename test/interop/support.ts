@@ -8,7 +8,19 @@ import { nodePeerDirectory } from './harness/tools.js'
 export const PEERS = [...CLIENT_VERSIONS, 'ali-ons']
 
 /** The ways in which this package's producer sends. */
-export const OUR_MODES = ['await', 'callback', 'oneway', 'queue', 'selector', 'batch', 'compressed', 'lz4', 'zstd', 'json']
+export const OUR_MODES = [
+  'await',
+  'callback',
+  'oneway',
+  'queue',
+  'selector',
+  'batch',
+  'compressed',
+  'lz4',
+  'zstd',
+  'json',
+  'auto-batch'
+]
 
 /** Topics of requests at the real broker: one for each replier, one for our own. */
 export const REQUEST_TOPICS = [...CLIENT_VERSIONS, 'ours'].map((name) => `requests-${name}`)

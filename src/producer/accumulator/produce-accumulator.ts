@@ -114,7 +114,8 @@ export class ProduceAccumulator {
     }
     const copy = copyOf(this.#context, topic, message, false, clock.now())
     observed?.start([copy])
-    this.#add(topic, queue, { message: copy, outcome }, mode, bytes)
+    // An observer may have added properties.
+    this.#add(topic, queue, { message: copy, outcome }, mode, observed === undefined ? bytes : batchItemBytes(copy))
     return true
   }
 
