@@ -134,6 +134,15 @@ describe('message trace', () => {
     await broker.close()
   })
 
+  it('security-X9 holds no key of the producer, and no signature', async () => {
+    const credentials = { accessKey: 'access-key-1', secretKey: 'secret-key-1', securityToken: 'token-1' }
+    const { messages } = await traced({ credentials }, async (producer) => {
+      await producer.send(new Message({ topic: 'T', body: 'x' }))
+    })
+    expect(messages).toHaveLength(1)
+    for (const { raw } of messages) expect(raw.toString('latin1')).not.toMatch(/access-key|secret-key|token-1|Signature/i)
+  })
+
   it('tells of recalled messages', async () => {
     const broker = await LoopbackBroker.start({
       topics: { T: { queues: 1 } },
