@@ -25,14 +25,14 @@ const CAP = 100 + 64
 
 describe('a broker whose process is stopped', { timeout: 60_000 }, () => {
   it('net-N5 net-N13 small sends that nobody awaits: they wait, time out or are refused, each settles once, late answers included', async () => {
-    const outcome = await sendToStoppedBroker(15_000, 1024, 'wait')
+    const outcome = await sendToStoppedBroker(12_000, 1024, 'wait')
     expect(outcome).toMatchObject({ once: true, after: 'SEND_OK' })
     const { codes, growthMiB, maybeStored, refused } = outcome
     expect(growthMiB).toBeLessThan(CAP)
     // Those that had left may have been stored; 10,000 at a time.
     expect(maybeStored).toBeGreaterThan(0)
     expect(refused).toBe(codes['BACK_PRESSURE'] ?? 0)
-    expect(refused + (codes['SEND_TIMEOUT'] ?? 0)).toBe(15_000)
+    expect(refused + (codes['SEND_TIMEOUT'] ?? 0)).toBe(12_000)
   })
 
   it('net-N13 large sends are bounded by their bytes', async () => {
