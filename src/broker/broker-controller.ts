@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../internal/clock.ts'
 import { realClock } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
 import type { FaultContext, FaultTable } from '../internal/fault-table.ts'
+import { guardedLogger } from '../internal/guarded-logger.ts'
 import { type Logger, logText, silentLogger } from '../internal/logger.ts'
 import { type HostAddress, hostAddress } from '../protocol/host-address.ts'
 import { Perm } from '../protocol/perm.ts'
@@ -124,7 +125,8 @@ export class BrokerController implements BrokerServices {
 
   /** @throws MQClientException naming a setting or topic that is wrong, and what is allowed. */
   constructor(options: BrokerControllerOptions) {
-    const { network = tcpNetwork, clock = realClock, logger = silentLogger, faults } = options
+    const { network = tcpNetwork, clock = realClock, faults } = options
+    const logger = guardedLogger(options.logger ?? silentLogger, clock)
     const config = createBrokerConfig(options.config)
     this.config = config
     this.clock = clock

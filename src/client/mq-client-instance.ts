@@ -1,6 +1,7 @@
 import { type Clock, realClock, type Timer } from '../internal/clock.ts'
 import { MQClientException, type RocketMQError } from '../internal/errors.ts'
-import { harmlessLogger, type Logger, logText, silentLogger } from '../internal/logger.ts'
+import { guardedLogger } from '../internal/guarded-logger.ts'
+import { type Logger, logText, silentLogger } from '../internal/logger.ts'
 import { CLIENT_LIMITS } from '../protocol/frame-reader.ts'
 import { SerializeType } from '../protocol/remoting-command.ts'
 import type { TopicRouteData } from '../protocol/topic-route.ts'
@@ -63,7 +64,7 @@ export class MQClientInstance {
     this.clientId = clientId
     this.clientIP = clientIP
     this.clock = options.clock ?? realClock
-    this.logger = harmlessLogger(options.logger ?? silentLogger)
+    this.logger = guardedLogger(options.logger ?? silentLogger, this.clock)
     this.#settings = settings
     this.#network = options.network ?? tcpNetwork
     this.#brokerAddresses = new BrokerAddresses(options, this.logger)

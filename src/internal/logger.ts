@@ -15,21 +15,17 @@ const nothing = (): void => {}
 /** The default: says nothing. */
 export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
-/** A logger that throws must break nothing. */
-export function harmlessLogger(logger: Logger): Logger {
-  const guard = (level: keyof Logger) => (message: string) => {
-    try {
-      logger[level](message)
-    } catch {
-      // There is nobody left to tell.
-    }
-  }
-  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
-}
-
 /** One line, control characters escaped, at most 256 characters: text from outside may not forge log lines. */
 export function logText(value: unknown): string {
   const text = typeof value === 'string' ? value : String((value as Error | undefined)?.message ?? value)
   const line = JSON.stringify(text.length > 256 ? `${text.slice(0, 256)}...` : text)
-  return line.slice(1, -1)
+  return escapeControls(line.slice(1, -1))
+}
+
+/** Control characters, line ends of every alphabet, and marks that turn the direction of writing. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
+
+export function escapeControls(text: string): string {
+  return text.replace(CONTROLS, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -1,6 +1,7 @@
 import { formatAddress } from '../internal/address.ts'
 import { type Clock, realClock, type Timer } from '../internal/clock.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
+import { guardedLogger } from '../internal/guarded-logger.ts'
 import { type Logger, logText, silentLogger } from '../internal/logger.ts'
 import type { Network, TlsServerOptions } from '../transport/network.ts'
 import { RemotingServer } from '../transport/remoting-server.ts'
@@ -52,7 +53,7 @@ export class NameServer {
   constructor(options: NameServerOptions = {}) {
     this.#config = { ...DEFAULT_NAMESRV_CONFIG, ...options.config }
     this.#clock = options.clock ?? realClock
-    this.#logger = options.logger ?? silentLogger
+    this.#logger = guardedLogger(options.logger ?? silentLogger, this.#clock)
     this.routes = new RouteInfoManager(this.#config, this.#clock, this.#logger)
     const dispatcher = new RequestDispatcher({ logger: this.#logger, faults: options.faults, describe: describeRequest })
     registerHandlers(dispatcher, { routes: this.routes, kvConfig: new KVConfigManager(), config: this.#config })

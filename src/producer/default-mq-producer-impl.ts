@@ -6,7 +6,8 @@ import { realClock } from '../internal/clock.ts'
 import { sendChannel, shutdownChannel, startChannel } from '../internal/diagnostics.ts'
 import { MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { GuardedEmitter } from '../internal/guarded-emitter.ts'
-import { harmlessLogger, type Logger, logText, silentLogger } from '../internal/logger.ts'
+import { guardedLogger } from '../internal/guarded-logger.ts'
+import { type Logger, logText, silentLogger } from '../internal/logger.ts'
 import type { Message } from '../protocol/message.ts'
 import {
   type AccumulatorLimits,
@@ -95,7 +96,7 @@ export class DefaultMQProducerImpl {
     this.#batchSettings = this.config.accumulator
     this.producerGroup = wrapNamespace(this.config.namespace, options.producerGroup)
     this.retryResponseCodes = new Set(this.config.retryResponseCodes)
-    this.logger = harmlessLogger(options.logger ?? silentLogger)
+    this.logger = guardedLogger(options.logger ?? silentLogger, options.clock ?? realClock)
     this.#drainers = new Drainers(this.logger)
     this.hooks = new ProducerHooks(this.logger)
     this.topics = new PublishTopics(this.config.namespace)

@@ -37,6 +37,7 @@ export interface Manifest {
   version: string
   scripts: Record<string, string>
   dependencies: Record<string, string>
+  peerDependencies: Record<string, string>
   exports: Record<string, unknown>
   bin: Record<string, string>
 }
