@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { BrokerController } from '../../src/broker/broker-controller.ts'
+import { BrokerController, type BrokerControllerOptions } from '../../src/broker/broker-controller.ts'
 import { NameServer } from '../../src/nameserver/name-server.ts'
 import { DefaultMQProducer } from '../../src/producer/default-mq-producer.ts'
 import { Message } from '../../src/protocol/message.ts'
@@ -34,9 +34,14 @@ async function startNameServer(): Promise<NameServer> {
   return nameServer
 }
 
-function ours(nameServer: NameServer, brokerId: number, brokerRole: 'SYNC_MASTER' | 'SLAVE', port = 0): BrokerController {
+function ours(
+  nameServer: NameServer,
+  brokerId: number,
+  brokerRole: 'SYNC_MASTER' | 'SLAVE',
+  more: Partial<BrokerControllerOptions> = {}
+): BrokerController {
   const broker = new BrokerController({
-    port,
+    ...more,
     namesrvAddr: nameServer.addr,
     config: { brokerId, slaveReadEnable: true },
     storeConfig: { brokerRole, mappedFileSizeCommitLog: SEGMENT },
@@ -135,7 +140,7 @@ describe(`a Java broker ${OLD_SERVER_VERSION} and ours replicate`, () => {
   test('ours is the master: every send waits for the Java slave, whose log has the same bytes', async () => {
     const nameServer = await startNameServer()
     // A Java slave asks for topics at the second port, 2 below.
-    const master = ours(nameServer, 0, 'SYNC_MASTER', await freePort([-2, 1]))
+    const master = ours(nameServer, 0, 'SYNC_MASTER', { port: await freePort([-2, 1]) })
     await master.start()
     const producer = await startProducer(nameServer)
     expect(await send(producer, 3, 0), 'before the slave').toEqual({ SLAVE_NOT_AVAILABLE: 3 })
@@ -186,7 +191,7 @@ describe(`a Java broker ${OLD_SERVER_VERSION} and ours replicate`, () => {
     await awaitRoute(nameServer.addr, TOPIC)
     const producer = await startProducer(nameServer)
     expect(await send(producer, 3, 0), 'before the slave').toEqual({ SLAVE_NOT_AVAILABLE: 3 })
-    const slave = ours(nameServer, 1, 'SLAVE')
+    const slave = ours(nameServer, 1, 'SLAVE', { storeFiles: { root: path.join(home.path, 'ours') } })
     await slave.start()
     await until(() => slave.store.getMaxOffsetInQueue(TOPIC, 0) > 0, 'the beginning')
     expect(await send(producer, COUNT, 3)).toEqual({ SEND_OK: COUNT })
@@ -205,7 +210,7 @@ describe(`a Java broker ${OLD_SERVER_VERSION} and ours replicate`, () => {
     const gone = await send(producer, 100, COUNT + 3)
     expect((gone.SLAVE_NOT_AVAILABLE ?? 0) + (gone.FLUSH_SLAVE_TIMEOUT ?? 0)).toBe(100)
     // A new one, with nothing: it begins with the last segment.
-    const again = ours(nameServer, 1, 'SLAVE')
+    const again = ours(nameServer, 1, 'SLAVE', { storeFiles: { root: path.join(home.path, 'again') } })
     await again.start()
     await until(() => again.store.getMaxPhyOffset() > end, 'the last segment')
     expect(again.store.getMinPhyOffset() % SEGMENT).toBe(0)
