@@ -164,6 +164,17 @@ describe('half messages that nobody ended', () => {
     expect(rig.stored('TRANS_CHECK_MAX_TIME_TOPIC')).toHaveLength(1)
   })
 
+  it('it is put aside when it is older than the store keeps messages, however often it was asked about', async () => {
+    const hour = 3600 * SECOND
+    const peer = await start({ transactionCheckInterval: hour / 2 }, { storeConfig: { fileReservedTime: 1 } })
+    await sendHalf(peer, 'U1')
+    await rig.clock.advance(hour)
+    expect(rig.stored('TRANS_CHECK_MAX_TIME_TOPIC')).toEqual([])
+    await rig.clock.advance(hour / 2)
+    const [aside] = rig.stored('TRANS_CHECK_MAX_TIME_TOPIC')
+    expect(aside?.properties.get('TRANSACTION_CHECK_TIMES')).toBe('2')
+  })
+
   it('the producers of the group are asked in turn; without one the question waits for the next round', async () => {
     const first = await start(SHORT)
     const second = await producerOf('PG', 'client-2')

@@ -14,8 +14,7 @@ import { immunityTime } from './transactional-message-util.ts'
 const MAX_QUEUE_PROCESS_MILLIS = 60_000
 /** Op messages of one read. */
 const OP_BATCH = 32
-/** Half messages older than this are put aside, ms; Java's `fileReservedTime` of 72 hours. */
-const RESERVED_MILLIS = 72 * 3_600_000
+const HOUR_MILLIS = 3_600_000
 /** Half messages after which other work of the process gets its turn. */
 const MESSAGES_A_TURN = 64
 
@@ -87,11 +86,13 @@ export class TransactionalMessageService {
   /** @param start of the round, ms since 1970. */
   async #resolve(half: MessageExt, ops: OpMessages, start: number): Promise<Verdict> {
     if (ops.take(half.queueOffset)) return 'PASSED'
-    const { config, clock } = this.#broker
+    const { config, storeConfig, clock } = this.#broker
     const { properties } = half
     const times = Number(properties.get(MessageConst.TRANSACTION_CHECK_TIMES) ?? 0) || 0
     const age = clock.now() - half.bornTimestamp
-    if (times >= config.transactionCheckMax || age > RESERVED_MILLIS) return this.#discard(half, times)
+    // What is older than the store keeps messages may be gone by the next round.
+    const outlived = age > storeConfig.fileReservedTime * HOUR_MILLIS
+    if (times >= config.transactionCheckMax || outlived) return this.#discard(half, times)
     if (half.storeTimestamp >= start) return 'WAIT'
     const own = properties.get(MessageConst.CHECK_IMMUNITY_TIME_IN_SECONDS)
     const immunity = own === undefined ? config.transactionTimeOut : immunityTime(own, config.transactionTimeOut)
