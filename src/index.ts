@@ -43,7 +43,7 @@ export {
 } from './producer/selectors.ts'
 export type { SendMessageContext, SendMessageHook } from './producer/send-message-context.ts'
 export type { SendOperation } from './producer/send-operation.ts'
-export type { MessageQueueSelector, SendMessageCallback, SendOptions } from './producer/send-options.ts'
+export type { CallbackExecutor, MessageQueueSelector, SendMessageCallback, SendOptions } from './producer/send-options.ts'
 export type { ServiceState } from './producer/service-state.ts'
 export { type SplitBatchOptions, splitBatch } from './producer/split-batch.ts'
 export type {

@@ -20,6 +20,7 @@ import { admitSend } from './admit-send.ts'
 import { BackPressure, type BackPressureLimits } from './back-pressure.ts'
 import { BodySlab } from './body-slab.ts'
 import { CallRegistry } from './call-registry.ts'
+import { runBy } from './callback-executor.ts'
 import type { CommunicationMode } from './communication-mode.ts'
 import { createSendCall } from './create-send-call.ts'
 import { type Drain, Drainers, type DrainPhase, within } from './drainers.ts'
@@ -389,7 +390,9 @@ export class DefaultMQProducerImpl {
   }
 
   sendForCallback(input: Message | readonly Message[], options: SendOptions | undefined, callback: SendMessageCallback): void {
-    this.send(input, options, 'ASYNC', { resolve: undefined, reject: undefined, callback })
+    const { callbackExecutor } = this.config
+    const run = callbackExecutor === undefined ? callback : runBy(callbackExecutor, callback, this.logger)
+    this.send(input, options, 'ASYNC', { resolve: undefined, reject: undefined, callback: run })
   }
 
   #sendRequest(message: Message, options: SendOptions, outcome: SendOutcome): void {

@@ -26,6 +26,7 @@ import {
   TOTAL_BATCH_MAX_BYTES
 } from './accumulator/accumulator-limits.ts'
 import { LATENCY_MAX, NOT_AVAILABLE_DURATION } from './latency/mq-fault-strategy.ts'
+import type { CallbackExecutor } from './send-options.ts'
 
 /** Options of a producer, with Java's names where Java has one. */
 export interface DefaultMQProducerOptions extends ClientOptions {
@@ -86,6 +87,8 @@ export interface DefaultMQProducerOptions extends ClientOptions {
   batchMaxBytes?: number | undefined
   /** Most bytes that such batches hold, waiting and under way; further messages go alone. @default 33554432 */
   totalBatchMaxBytes?: number | undefined
+  /** Runs the callbacks of sends; Java's `callbackExecutor`. @default as soon as the outcome is there */
+  callbackExecutor?: CallbackExecutor | undefined
   /** How long `shutdown()` waits for sends under way, ms. @default 3000 */
   drainTimeout?: number | undefined
   /** Avoid brokers that were slow or failed of late. @default false */
@@ -142,6 +145,7 @@ export interface ProducerConfig {
   readonly maxWaitingSends: number
   readonly maxWaitingBytes: number
   readonly drainTimeout: number
+  readonly callbackExecutor: CallbackExecutor | undefined
   readonly autoBatch: boolean
   readonly accumulator: AccumulatorSettings
   readonly latencyMax: readonly number[]
@@ -189,6 +193,7 @@ const RULES: { readonly [Name in keyof DefaultMQProducerOptions]?: Rule } = {
   maxWaitingSends: count,
   maxWaitingBytes: count,
   drainTimeout: wholeNumber(0, LONGEST_TIMEOUT),
+  callbackExecutor: { allowed: 'a function', fits: (value) => typeof value === 'function' },
   autoBatch: truth,
   batchMaxDelayMs: BATCH_MAX_DELAY_MS,
   batchMaxBytes: BATCH_MAX_BYTES,
@@ -248,6 +253,7 @@ export function producerConfig(options: DefaultMQProducerOptions): ProducerConfi
     maxWaitingSends: options.maxWaitingSends ?? 10_000,
     maxWaitingBytes: options.maxWaitingBytes ?? 32 * 1024 * 1024,
     drainTimeout: options.drainTimeout ?? 3000,
+    callbackExecutor: options.callbackExecutor,
     autoBatch: options.autoBatch ?? false,
     accumulator: {
       batchMaxDelayMs: options.batchMaxDelayMs,

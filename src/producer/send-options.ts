@@ -31,3 +31,11 @@ export interface SendOptions<Arg = unknown> {
 
 /** Called once with either an error or a result. What it throws is logged. */
 export type SendMessageCallback = (error: RocketMQError | undefined, result: SendResult | undefined) => void
+
+/**
+ * Runs what it is given, now or later: a queue with its own pace, a scope of the application, an async context. What it is given never
+ * throws.
+ *
+ * @example (run) => setImmediate(run)
+ */
+export type CallbackExecutor = (run: () => void) => void

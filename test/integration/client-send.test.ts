@@ -166,6 +166,19 @@ describe('sends', () => {
 })
 
 describe('sends that fail', () => {
+  it('producer-26 with a callback: status and ids, or the transport error with its own message', async () => {
+    const outcome = (addr: string): Promise<{ error: RocketMQError | undefined; result: SendResult | undefined }> =>
+      new Promise((resolve) => {
+        rig.instance().api.sendMessageAsync(addr, queue, message(), header(), 3000, (error, result) => resolve({ error, result }))
+      })
+    const good = await outcome(broker.addr)
+    expect(good.error).toBeUndefined()
+    expect(good.result).toMatchObject({ sendStatus: 'SEND_OK', msgId: 'UNIQ', offsetMsgId: 'OFFSET', queueOffset: 7 })
+    const bad = await outcome('127.0.0.1:1')
+    expect(bad.result).toBeUndefined()
+    expect([bad.error?.name, bad.error?.message]).toEqual(['RemotingConnectException', 'connect to 127.0.0.1:1 failed'])
+  })
+
   it('a refused connection: nothing was sent', async () => {
     const error = await failure(send({ addr: '127.0.0.1:1' }))
     expect(error).toBeInstanceOf(RemotingConnectException)
