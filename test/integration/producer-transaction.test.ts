@@ -258,6 +258,23 @@ describe('sendMessageInTransaction', () => {
     expect(rig.checked).toHaveLength(1)
   })
 
+  it('the end is signed where the broker checks signatures, asked for or not', async () => {
+    const account = { accessKey: 'shop-key', secretKey: 'secret-of-shop', topicPerms: ['T=PUB'] }
+    const rig = await Rig.start({ acl: { accounts: [account] } })
+    const { accessKey, secretKey } = account
+    const states = [COMMIT_MESSAGE, UNKNOW]
+    const producer = await rig.producer(
+      { executeLocalTransaction: () => states.shift()!, checkLocalTransaction: () => COMMIT_MESSAGE },
+      { credentials: { accessKey, secretKey } }
+    )
+    await producer.sendMessageInTransaction(message())
+    await producer.sendMessageInTransaction(message())
+    await rig.clock.advance(0)
+    expect(rig.broker.messageCount('T')).toBe(1)
+    await rig.clock.advance(3 * SECOND)
+    expect(rig.broker.messageCount('T')).toBe(2)
+  })
+
   it('producer-98 wrong use is told: no listener, no message, not started, options out of range', async () => {
     const rig = await Rig.start()
     const producer = await rig.producer({})
