@@ -204,6 +204,21 @@ describe('delayed messages', () => {
     expect(bodies()).toEqual(['half'])
   })
 
+  it.each([
+    ['back', -3_600_000, 5000],
+    ['forward', 3_600_000, 60_000]
+  ])('a wall clock that is set %s holds no message up', async (_, jump, within) => {
+    await start()
+    await send('short', { DELAY: '2' })
+    await send('long', { DELAY: '17' })
+    const { clock } = rig
+    const now = clock.now.bind(clock)
+    clock.now = () => now() + jump
+    await clock.advance(within)
+    expect(bodies()).toEqual(jump > 0 ? ['short', 'long'] : ['short'])
+    clock.now = now
+  })
+
   it('leaves no timer when nothing waits, and none after the shutdown', async () => {
     await start()
     await send('now', {})

@@ -163,6 +163,20 @@ describe('messages', () => {
     expect([nowhere.message, nowhere.responseCode]).toEqual(['The topic[Nowhere] not matched route info', 17])
   })
 
+  it('a broker that says nothing costs its messages only, and an error says that it was not asked', async () => {
+    await send('a1', 'k1')
+    await send('b1', 'k1', new MessageQueue('Orders', 'broker-b', 0))
+    faults.add({ when: { point: 'request', code: 12, brokerName: 'broker-b' }, then: { kind: 'drop' } })
+    const query = producer.queryMessage('Orders', 'k1', 10, ...ALL)
+    await clock.advance(18_000)
+    expect((await query).messageList.map(({ body }) => body.toString())).toEqual(['a1'])
+    const none = await failing(producer.queryMessage('Orders', 'k9', 10, ...ALL, { timeout: 500 }), 500)
+    expect([none.responseCode, none.message]).toEqual([
+      208,
+      expect.stringMatching(/no message\. Not everything could be asked: .*timeout/)
+    ])
+  })
+
   it('producer-70 a key whose hash is that of another finds only its own messages', async () => {
     // Java hashes both to 2112.
     await send('Aa', 'Aa')

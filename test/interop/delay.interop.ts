@@ -1,7 +1,16 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { DefaultMQProducer, Message, type MessageExt, MessageQueue, type SendResult } from '../../dist/index.js'
-import { type PullReader, type ReadMessage, startProgram, startPullReader, temporaryDirectory } from './harness/java.js'
+import {
+  OLD_SERVER_VERSION,
+  type PullReader,
+  type ReadMessage,
+  startProgram,
+  startPullReader,
+  startRealBroker,
+  startRealNameServer,
+  temporaryDirectory
+} from './harness/java.js'
 import { type OurBroker, startOurBroker } from './harness/ours.js'
 import { QUEUES, topicOf } from './support.ts'
 
@@ -101,6 +110,64 @@ describe('our producer → RocketMQ, delivered later', () => {
     expect((await producer.viewMessage(topic, first.msgId)).offsetMsgId).toBe(first.offsetMsgId)
     await expect(producer.queryMessage(topic, 'nothing', 10, 0, Date.now())).rejects.toMatchObject({ responseCode: 208 })
     await expect(producer.maxOffset(new MessageQueue(topic, 'nobody', 0))).rejects.toThrow('The broker[nobody] not exist')
+  })
+})
+
+describe(`our producer → RocketMQ ${OLD_SERVER_VERSION}`, () => {
+  const home = temporaryDirectory('rocketmq-delay-old')
+  const stops: Array<() => Promise<unknown>> = []
+  let old: DefaultMQProducer
+  let oldReader: PullReader
+
+  beforeAll(async () => {
+    const nameServer = await startRealNameServer({ home: home.path })
+    stops.push(() => nameServer.stop())
+    const { namesrvAddr } = nameServer
+    const broker = await startRealBroker({ namesrvAddr, home: home.path })
+    stops.push(() => broker.stop())
+    old = new DefaultMQProducer({ producerGroup: 'interop-delay-old', namesrvAddr, sendMsgTimeout: 20_000 })
+    await old.start()
+    stops.push(() => old.shutdown())
+    await eventually(() => old.createTopic('TBW102', topicOf('delay-old'), 2))
+    oldReader = await startPullReader({ namesrvAddr, home: home.path })
+    stops.push(() => oldReader.stop())
+  })
+  afterAll(async () => {
+    for (const stop of stops.reverse()) await stop()
+    home.remove()
+  })
+
+  test('delay levels, the calls that ask; a point in time is not known there and delivered at once', async () => {
+    const topic = topicOf('delay-old')
+    const [queue] = await eventually(() => old.fetchPublishMessageQueues(topic))
+    const waits = { 'level-1': 1000, 'level-2': 5000, sec: 0 }
+    const options: Record<string, object> = {
+      'level-1': { delayTimeLevel: 1 },
+      'level-2': { delayTimeLevel: 2 },
+      sec: { delayTimeSec: 60 }
+    }
+    const results: SendResult[] = []
+    for (const name of Object.keys(waits)) {
+      const message = new Message({ topic, body: name, keys: name, properties: { case: name }, ...options[name] })
+      results.push(await old.send(message, { queue: queue as MessageQueue }))
+    }
+    expect(results[2]?.recallHandle).toBeUndefined()
+    const { messages } = await oldReader.read(topic, 3)
+    for (const { properties, storeTimestamp, bornTimestamp } of messages) {
+      const least = waits[properties['case'] as keyof typeof waits]
+      expect(storeTimestamp - bornTimestamp).toBeGreaterThanOrEqual(least)
+      expect(storeTimestamp - bornTimestamp).toBeLessThan(least + LATE)
+    }
+    expect(messages).toHaveLength(3)
+    expect([await old.minOffset(queue as MessageQueue), await old.maxOffset(queue as MessageQueue)]).toEqual([0, 3])
+    const { msgId, offsetMsgId } = results[2] as SendResult
+    const viewed = await old.viewMessage(topic, offsetMsgId)
+    expect(viewed.msgId).toBe(msgId)
+    expect(await old.earliestMsgStoreTime(queue as MessageQueue)).toBe(viewed.storeTimestamp)
+    expect(await old.searchOffset(queue as MessageQueue, viewed.storeTimestamp)).toBe(0)
+    const byKey = await eventually(() => old.queryMessage(topic, 'sec', 10, 0, Number.MAX_SAFE_INTEGER))
+    expect(byKey.messageList.map((message: MessageExt) => message.msgId)).toEqual([msgId])
+    expect((await old.queryMessageByUniqKey(topic, msgId)).offsetMsgId).toBe(offsetMsgId)
   })
 })
 
