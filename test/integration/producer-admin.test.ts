@@ -86,9 +86,17 @@ describe('createTopic', () => {
     expect([missing.message, missing.code]).toEqual(['create new topic failed: Not found broker, maybe key is wrong', 'NO_ROUTE'])
     const refused = await failing(producer.createTopic('TBW102', 'T', 1, { attributes: { 'no.such': 'x' } }))
     expect(refused.message).toMatch(/^create new topic failed: create topic to broker exception: CODE: 1 {2}DESC: /)
-    await broker.brokers[1]!.shutdown()
-    await producer.createTopic('TBW102', 'Half', 1)
-    expect(broker.brokers[0]!.topicConfigManager.selectTopicConfig('Half')?.readQueueNums).toBe(1)
+    const warned: string[] = []
+    const logger = { debug() {}, info() {}, warn: (text: string) => void warned.push(text), error() {} }
+    const logging = await startProducer({ logger })
+    const refuse = { kind: 'respond', code: 1, remark: 'not here' } as const
+    faults.add({ when: { point: 'request', code: 17, brokerName: 'broker-b' }, then: refuse })
+    await logging.createTopic('TBW102', 'Half', 1)
+    expect(broker.brokers.map(({ topicConfigManager }) => topicConfigManager.selectTopicConfig('Half')?.readQueueNums)).toEqual([
+      1,
+      undefined
+    ])
+    expect(warned).toEqual([expect.stringMatching(/^topic Half was not created on broker-b: CODE: 1 {2}DESC: not here/)])
   })
 })
 
