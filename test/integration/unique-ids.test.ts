@@ -5,10 +5,12 @@ const PROCESSES = 4
 const THREADS = 2
 const BATCHES = 25
 const BATCH = 5000
+/** All of them make their ids in the same milliseconds. */
+const NOW = Date.now()
 
 /**
  * Prints the ids of its messages, which no broker ever gets: the error of a send that found no name server names them. Every process has
- * the same pid, as in containers with the same address, and each second batch is made an hour earlier.
+ * the same pid, as in containers with the same address, and the clock is set back an hour for each second batch.
  */
 const program = `
   const { isMainThread, Worker } = require('node:worker_threads')
@@ -16,7 +18,7 @@ const program = `
   const { DefaultMQProducer, Message } = require('./dist/index.cjs')
   let step = 0
   const clock = {
-    now: () => Date.now() - (step % 2) * 3600_000,
+    now: () => ${NOW} - (step % 2) * 3600_000,
     monotonic: () => performance.now(),
     setTimeout: (callback, millis) => { const timer = setTimeout(callback, millis); return { cancel: () => clearTimeout(timer) } }
   }
