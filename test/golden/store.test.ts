@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { HeldClock } from '../../src/internal/held-clock.ts'
@@ -92,11 +92,15 @@ describe('a store written by Java 5.3.3', () => {
   })
 
   it.each([
-    ['closed in order', false],
-    ['ended by a crash', true]
-  ])('opens as a whole (%s): messages by queue and by offset, queries, and new messages behind its own', async (_, crashed) => {
+    ['closed in order', []],
+    ['ended by a crash', ['abort']],
+    ['without its queues', ['consumequeue']],
+    ['without its index', ['index']],
+    ['without both, ended by a crash', ['consumequeue', 'index', 'abort']]
+  ])('opens as a whole (%s): messages by queue and by offset, queries, and new messages behind its own', async (_, changes) => {
     const root = unpacked()
-    if (crashed) writeFileSync(path.join(root, 'abort'), '')
+    for (const name of changes) rmSync(path.join(root, name), { recursive: true, force: true })
+    if (changes.includes('abort')) writeFileSync(path.join(root, 'abort'), '')
     const open = async (): Promise<DefaultMessageStore> => {
       const clock = new HeldClock(1_800_000_000_000)
       const store = new DefaultMessageStore(

@@ -80,19 +80,13 @@ export class DispatchFiles {
     this.checkpoint.load()
     await this.queues.load(clean)
     await this.index.load(clean)
-    const { indexIsLost } = this
     const queued = this.queues.maxPhysicalOffset
     let from = dispatched ?? (clean ? queued : minOffset)
     // Somebody has deleted them to have them made anew.
-    if (queued === 0 || indexIsLost) from = minOffset
+    if (queued === 0 || this.#indexIsLost(dispatched === undefined)) from = minOffset
     if (this.index.wasCut) from = Math.min(from, this.index.maxPhysicalOffset)
     this.#durable = Math.max(from, minOffset)
     return this.#durable
-  }
-
-  /** The checkpoint knows of an index that is not there. */
-  get indexIsLost(): boolean {
-    return this.#options.config.messageIndexEnable && this.index.size === 0 && this.checkpoint.indexMsgTimestamp > 0
   }
 
   /** The commit log ends here: forgets, durably, what is about records behind it. */
@@ -147,6 +141,12 @@ export class DispatchFiles {
         return false
       }
     }
+  }
+
+  /** The checkpoint knows of an index that is not there; Java's says nothing of one that was never full. */
+  #indexIsLost(writtenByJava: boolean): boolean {
+    if (!this.#options.config.messageIndexEnable || this.index.size > 0) return false
+    return this.checkpoint.indexMsgTimestamp > 0 || writtenByJava
   }
 
   async #noteDurable(physicalOffset: number, storeTimestamp: number): Promise<void> {
