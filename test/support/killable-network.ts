@@ -29,6 +29,11 @@ export class KillableNetwork implements Network {
     return this.#network.listen(host, port, (socket) => onConnection(this.#own(socket)), options)
   }
 
+  /** Nothing that arrives from now on is read. */
+  pause(): void {
+    for (const socket of this.#sockets) socket.pause()
+  }
+
   kill(): void {
     this.#killed = true
     for (const socket of this.#sockets) socket.destroy()
