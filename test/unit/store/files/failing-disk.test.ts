@@ -19,12 +19,12 @@ interface Rig {
   store: DefaultMessageStore
 }
 
-async function open(config: Partial<MessageStoreConfig> = {}, root = folder()): Promise<Rig> {
+async function open(config: Partial<MessageStoreConfig> = {}, root = folder(), log: string[] = []): Promise<Rig> {
   const files = new FaultyFiles()
   const clock = new HeldClock()
   const store = new DefaultMessageStore(
     { mappedFileSizeCommitLog: 64 * 1024, ...config },
-    { clock, logger: silentLogger, files: { root, files } }
+    { clock, logger: { ...silentLogger, warn: (text) => void log.push(text) }, files: { root, files } }
   )
   await store.start()
   return { root, files, clock, store }
@@ -166,6 +166,22 @@ describe('a broken disk', () => {
       expect(existsSync(path.join(root, 'abort'))).toBe(true)
     }
   )
+
+  it('store-20 a shutdown with dispatch behind keeps `abort` and says so; a normal one removes it', async () => {
+    const log: string[] = []
+    const { root, files, store } = await open({ flushDiskType: 'SYNC_FLUSH' }, folder(), log)
+    await put(store, 'kept')
+    failNext(files, 'fdatasync', 'EIO')
+    await put(store, 'never shown')
+    expect(store.dispatchBehindBytes()).toBeGreaterThan(0)
+    await store.shutdown()
+    expect(existsSync(path.join(root, 'abort'))).toBe(true)
+    expect(log.join()).toContain(`${root} was not closed orderly`)
+    const again = await open({}, root)
+    await put(again.store, 'next')
+    await again.store.shutdown()
+    expect(existsSync(path.join(root, 'abort'))).toBe(false)
+  })
 
   it('writes that take fewer bytes than they were given go on where they stopped', async () => {
     const { root, files, store } = await open()

@@ -164,7 +164,7 @@ describe('a store in files', () => {
     await store.shutdown()
   })
 
-  it('under SYNC_FLUSH nothing is acknowledged or seen before its bytes were synced, and puts share syncs', async () => {
+  it('fault-S21 under SYNC_FLUSH nothing is acknowledged or seen before its bytes were synced, and puts share syncs', async () => {
     const files = new FaultyFiles()
     const store = await open(folder(), { flushDiskType: 'SYNC_FLUSH' }, { files })
     await store.asyncPutMessage(message())
