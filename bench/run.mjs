@@ -1,7 +1,9 @@
 // npm run bench: producers against the real broker, and the real broker against ours, in alternating rounds of one run.
 //   --rounds N     rounds that count (9)          --warmup N   rounds before them that do not (2)
 //   --count N      messages a round with 256 in flight (100000); one at a time sends a twentieth of it
-//   --only LIST    comma list of case ids or parts of them, as real/java, /1, ours/, startup
+//   --only LIST    comma list of case ids or parts of them, as real/java, /1, ours/, startup; store, store/, store-broker, store-reopen,
+//                  store-loop and longer beginnings of their ids for what needs a disk (store.mjs)
+//   --reopen N     messages of the store that is reopened after kill -9 (1000000)
 //   --size BYTES   body size (1024)               --name NAME  last part of the result file's name
 //   --broker-args  further words for our broker's command line, as --broker-args='--set maxBytes=1073741824'
 // Raw results go to bench/results/<date>-<name>.json, tables to standard output, progress to standard error.
@@ -11,6 +13,7 @@ import { buildJava, startRealCluster, temporaryDirectory } from '../test/interop
 import { startOurBroker } from '../test/interop/harness/ours.js'
 import { installNodePeer, missingTools } from '../test/interop/harness/tools.js'
 import { measureStartup, startupTable } from './startup.mjs'
+import { measureStore, selectStoreCases, storeTables } from './store.mjs'
 import { cpuMicrosOf, describeMachine, describeVersions, residentBytes } from './support/machine.mjs'
 import { buildGo, hasDist, startPeer } from './support/peers.mjs'
 import { markdownTable, quartiles } from './support/statistics.mjs'
@@ -22,6 +25,7 @@ const { values } = parseArgs({
     warmup: { type: 'string', default: '2' },
     count: { type: 'string', default: '100000' },
     size: { type: 'string', default: '1024' },
+    reopen: { type: 'string', default: '1000000' },
     only: { type: 'string' },
     'broker-args': { type: 'string' },
     name: { type: 'string', default: 'producers' }
@@ -81,6 +85,7 @@ const cases = [
   many('ours', 'ceiling'),
   many('ours', 'java')
 ].filter(({ id }) => only === undefined || only.some((part) => id.includes(part)))
+const storeCases = selectStoreCases(only)
 const withStartup = only === undefined || only.includes('startup')
 
 const say = (text) => console.error(text)
@@ -98,7 +103,7 @@ await Promise.all([buildJava(), installNodePeer(), cases.some(({ peer }) => peer
 const home = temporaryDirectory('bench')
 const servers = {}
 const peers = new Map()
-const results = []
+let results = []
 let startup
 try {
   // first, while nothing else runs
@@ -133,6 +138,11 @@ try {
   await Promise.all([...peers.values()].map((peer) => peer.stop()))
   await Promise.all(Object.values(servers).map((server) => server.stop()))
   home.remove()
+}
+let storeResults = []
+if (storeCases.any) {
+  storeResults = await measureStore(storeCases, { rounds, warmup, count, size, reopenMessages: Number(values.reopen), say })
+  results = [...results, ...storeResults]
 }
 
 const of = (id, field) => results.filter((line) => line.case === id).map((line) => line[field])
@@ -170,6 +180,7 @@ if (rows.length > 0) {
   ]
   console.log(`\n${size} bytes a body, ${rounds} alternating rounds, medians\n\n${markdownTable(header, rows)}`)
 }
+for (const table of storeTables(storeResults)) console.log(`\n${table}`)
 if (startup) console.log(`\n${startupTable(startup)}`)
 if (targets.length > 0) {
   const header = ['target', 'wanted', 'measured', 'quartiles', '']
@@ -186,6 +197,7 @@ const settings = {
   warmup,
   count,
   size,
+  reopenMessages: Number(values.reopen),
   inFlight: IN_FLIGHT,
   topicQueues: 4,
   realBroker: { heap: HEAP, ...BROKER_CONFIG },

@@ -1,13 +1,15 @@
 import { quartiles } from './statistics.mjs'
 
 /*
- * A target compares two cases of the same round, or is a limit on a start-up figure. A ratio holds when the median of
+ * A target compares two cases of the same round, or is a limit on a start-up figure or on a field of one case. A ratio holds when the median of
  * the paired ratios meets it; with fewer rounds than this it is printed but proves nothing.
  */
 export const ROUNDS_NEEDED = 9
 
 /** Limits in milliseconds are meant for a machine on which `node -e 0` takes this long, and scale with it. */
 const CONTROL_MILLIS = 70
+
+const ratio = (name, of, to, atLeast) => ({ name, of, to, field: 'msgPerSec', atLeast })
 
 export const TARGETS = [
   { name: 'msg/s, ours : ceiling', of: 'real/ours/256', to: 'real/ceiling/256', field: 'msgPerSec', atLeast: 0.9 },
@@ -39,6 +41,19 @@ export const TARGETS = [
     atLeast: 3
   },
   { name: 'Java producer, our broker : real broker', of: 'ours/java/256', to: 'real/java/256', field: 'msgPerSec', atLeast: 1 },
+  ratio('store, ASYNC_FLUSH, 256 in flight, ours : Java', 'store/ours/async256', 'store/java/async256', 1.2),
+  ratio('store, SYNC_FLUSH, 256 in flight, ours : Java', 'store/ours/sync256', 'store/java/sync256', 1.2),
+  ratio('store, SYNC_FLUSH, one at a time, ours : bare loop', 'store/ours/sync1', 'store/bare/sync1', 0.8),
+  ratio('broker with files, ASYNC_FLUSH, ours : real', 'store-broker/ours/async256', 'store-broker/real/async256', 2),
+  ratio('broker with files, SYNC_FLUSH, ours : real', 'store-broker/ours/sync256', 'store-broker/real/sync256', 1.5),
+  { name: 'reopening, ours : Java', of: 'store-reopen/ours', to: 'store-reopen/java', field: 'reopenMillis', atMost: 1 },
+  { name: 'reopening, peak resident MB', of: 'store-reopen/ours', field: 'peakMB', atMost: 300 },
+  ...['load-async', 'load-sync', 'recovery', 'clean-up'].map((phase) => ({
+    name: `event-loop delay, ${phase}, p99 above control, ms`,
+    of: `store-loop/${phase}`,
+    field: 'excessMs',
+    atMost: 20
+  })),
   { name: 'broker, exec to ready line, ms', startup: 'readyMillis', atMost: 250, scaled: true },
   { name: 'broker, resident at ready, MB', startup: 'residentMB', atMost: 110 }
 ]
@@ -46,9 +61,10 @@ export const TARGETS = [
 /** The verdict on one target, or undefined where a side was not measured. */
 export function judge({ name, of, to, field, startup: figure, atLeast, atMost, scaled }, results, startup) {
   const values = figure === undefined ? ratios(results, of, to, field) : (startup?.broker.map((run) => run[figure]) ?? [])
+  const paired = figure === undefined && to !== undefined
   if (values.length === 0) return undefined
   const { q1, median, q3 } = quartiles(values)
-  const digits = figure === undefined ? 3 : 0
+  const digits = paired ? 3 : 0
   const factor = scaled ? quartiles(startup.control).median / CONTROL_MILLIS : 1
   const limit = (atLeast ?? atMost) * factor
   return {
@@ -57,12 +73,13 @@ export function judge({ name, of, to, field, startup: figure, atLeast, atMost, s
     measured: median.toFixed(digits),
     spread: `${q1.toFixed(digits)}–${q3.toFixed(digits)}`,
     met: atLeast === undefined ? median <= limit : median >= limit,
-    proven: figure !== undefined || values.length >= ROUNDS_NEEDED,
+    proven: !paired || values.length >= ROUNDS_NEEDED,
     values
   }
 }
 
 function ratios(results, of, to, field) {
+  if (to === undefined) return results.filter((line) => line.case === of && line[field] !== null).map((line) => line[field])
   const byRound = new Map(results.filter((line) => line.case === to).map((line) => [line.round, line[field]]))
   return results
     .filter((line) => line.case === of && byRound.get(line.round) > 0)

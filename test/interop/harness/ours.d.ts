@@ -14,7 +14,11 @@ export interface OurBroker {
   readyMillis: number
   pids: number[]
   stderr(): string
-  stop(): Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
-export declare function startOurBroker(options: { topics: Record<string, number>; args?: string[] }): Promise<OurBroker>
+export declare function startOurBroker(options: {
+  topics: Record<string, number>
+  args?: string[]
+  env?: NodeJS.ProcessEnv
+}): Promise<OurBroker>

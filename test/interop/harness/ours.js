@@ -5,19 +5,14 @@ import { LineProcess } from './processes.js'
 export const cliPath = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
 
 /** This package's broker as a process of its own; resolves with what its ready line says. */
-export async function startOurBroker({ topics, args = [] }) {
+export async function startOurBroker({ topics, args = [], env = process.env }) {
   const topicArgs = Object.entries(topics).flatMap(([name, queues]) => ['--topic', `${name}:${queues}`])
-  const child = new LineProcess('our broker', process.execPath, [
-    cliPath,
-    'broker',
-    '--json',
-    '--namesrv-port',
-    '0',
-    '--port',
-    '0',
-    ...topicArgs,
-    ...args
-  ])
+  const child = new LineProcess(
+    'our broker',
+    process.execPath,
+    [cliPath, 'broker', '--json', '--namesrv-port', '0', '--port', '0', ...topicArgs, ...args],
+    { env }
+  )
   const begin = performance.now()
   const line = await child.json(30_000)
   return {
@@ -27,6 +22,6 @@ export async function startOurBroker({ topics, args = [] }) {
     readyMillis: performance.now() - begin,
     pids: [child.pid],
     stderr: () => child.stderr,
-    stop: () => child.stop()
+    stop: (signal) => child.stop(signal)
   }
 }
