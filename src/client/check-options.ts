@@ -89,8 +89,8 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-/** Never what is in an object: it may hold a secret. */
-function shown(value: unknown): string {
+/** For a text. Never what is in an object: it may hold a secret, and it may have no text. */
+export function shown(value: unknown): string {
   if (Array.isArray(value)) return 'an array'
   return isObject(value) ? 'an object' : String(value)
 }

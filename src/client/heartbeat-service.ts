@@ -69,14 +69,14 @@ export class HeartbeatService {
     await Promise.all([...addresses].map((addr) => this.#beat(addr, heartbeat)))
   }
 
-  async unregister(addresses: Iterable<string>, producerGroup: string): Promise<void> {
+  async unregister(addresses: Iterable<string>, producerGroup: string, timeoutMillis: number): Promise<void> {
     const unregisterOne = async (addr: string): Promise<void> => {
       const fields = emptyExtFields()
       fields['clientID'] = this.#settings.clientId
       fields['producerGroup'] = producerGroup
       const { serializeType } = this.#settings
       const request = RemotingCommand.request(RequestCode.UNREGISTER_CLIENT, fields, undefined, serializeType)
-      await this.#ask(addr, 'unregistration', request)
+      await this.#ask(addr, 'unregistration', request, Math.min(timeoutMillis, this.#settings.timeoutMillis))
     }
     await Promise.all([...addresses].map(unregisterOne))
   }
@@ -105,9 +105,14 @@ export class HeartbeatService {
   }
 
   /** The answer when it says success. */
-  async #ask(addr: string, what: string, request: RemotingCommand): Promise<RemotingCommand | undefined> {
+  async #ask(
+    addr: string,
+    what: string,
+    request: RemotingCommand,
+    timeoutMillis = this.#settings.timeoutMillis
+  ): Promise<RemotingCommand | undefined> {
     try {
-      const answer = await this.#remoting.invoke(addr, request, this.#settings.timeoutMillis)
+      const answer = await this.#remoting.invoke(addr, request, timeoutMillis)
       if (answer.code === ResponseCode.SUCCESS) return answer
       this.#logger.warn(`${what} at broker ${logText(addr)} refused: ${answer.code} ${logText(answer.remark ?? '')}`)
     } catch (error) {

@@ -138,9 +138,9 @@ export class MQClientInstance {
   }
 
   /** Tells every known broker that the group is gone; settles when they have answered, or will not. Never rejects. */
-  async unregisterProducer(group: string): Promise<void> {
+  async unregisterProducer(group: string, timeoutMillis = Number.POSITIVE_INFINITY): Promise<void> {
     if (!this.#producers.delete(group)) return
-    await this.#heartbeats.unregister(this.#brokers.all(), group)
+    await this.#heartbeats.unregister(this.#brokers.all(), group, timeoutMillis)
   }
 
   /** Starts the background work; harmless when it runs. */

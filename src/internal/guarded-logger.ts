@@ -1,3 +1,4 @@
+import { isPromise } from './async.ts'
 import type { Clock } from './clock.ts'
 import { escapeControls, type Logger, silentLogger } from './logger.ts'
 
@@ -17,7 +18,7 @@ interface Kind {
 }
 
 /**
- * The application's logger as the rest of this package uses it: one that throws breaks nothing, text from outside neither forges lines nor
+ * The application's logger as the rest of this package uses it: one that throws or rejects breaks nothing, text from outside neither forges lines nor
  * moves a terminal's cursor, and whoever makes the same thing go wrong again and again fills no disk.
  */
 export function guardedLogger(logger: Logger, clock: Clock): Logger {
@@ -25,7 +26,9 @@ export function guardedLogger(logger: Logger, clock: Clock): Logger {
   const kinds = new Map<string, Kind>()
   const write = (level: keyof Logger, message: string): void => {
     try {
-      logger[level](escapeControls(message.slice(0, LONGEST_LINE)))
+      const returned: unknown = logger[level](escapeControls(message.slice(0, LONGEST_LINE)))
+      // A logger that writes over the network may well be asynchronous.
+      if (isPromise(returned)) Promise.resolve(returned).catch(() => {})
     } catch {
       // There is nobody left to tell.
     }

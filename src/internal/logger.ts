@@ -15,9 +15,19 @@ const nothing = (): void => {}
 /** The default: says nothing. */
 export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
+/** The text of whatever was thrown, an error's own; also of what cannot be made a text, as an object without prototype. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  try {
+    return String((value as Error | undefined)?.message ?? value)
+  } catch {
+    return 'something without a text'
+  }
+}
+
 /** One line, control characters escaped, at most 256 characters: text from outside may not forge log lines. */
 export function logText(value: unknown): string {
-  const text = typeof value === 'string' ? value : String((value as Error | undefined)?.message ?? value)
+  const text = textOf(value)
   const line = JSON.stringify(text.length > 256 ? `${text.slice(0, 256)}...` : text)
   return escapeControls(line.slice(1, -1))
 }

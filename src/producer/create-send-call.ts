@@ -1,4 +1,4 @@
-import { LONGEST_TIMEOUT } from '../client/check-options.ts'
+import { LONGEST_TIMEOUT, shown } from '../client/check-options.ts'
 import { wrapNamespace } from '../client/namespace-util.ts'
 import { MQClientException, RemotingTooMuchRequestException } from '../internal/errors.ts'
 import { Message } from '../protocol/message.ts'
@@ -16,7 +16,7 @@ import { abortedError, SendCall, type SendOutcome } from './send-call.ts'
 import type { ObservedSend } from './send-operation.ts'
 import type { SendOptions } from './send-options.ts'
 import { isQueue } from './send-select-impl.ts'
-import { checkBatchAnswer, checkBody, checkMessage, illegal } from './validators.ts'
+import { checkBatchAnswer, checkBody, checkIsSignal, checkMessage, illegal } from './validators.ts'
 
 /**
  * Checks what the caller passed and takes its copy: from here on the caller may do with its message what it likes, and the message is
@@ -100,14 +100,12 @@ export function createOwnCall(
 
 /** @throws MQClientException for something else than a signal, or when it has aborted. */
 export function checkSignal(signal: AbortSignal): void {
-  if (typeof signal !== 'object' || signal === null || typeof signal.addEventListener !== 'function') {
-    throw illegal('signal is not an AbortSignal')
-  }
+  checkIsSignal(signal)
   if (signal.aborted) throw abortedError(signal)
 }
 
 export function notOptions(options: unknown): MQClientException {
-  return new MQClientException(`the options of a send are ${String(options)}: allowed is an object`, {
+  return new MQClientException(`the options of a send are ${shown(options)}: allowed is an object`, {
     code: 'ILLEGAL_ARGUMENT',
     hint: 'send(message, { timeout, queue, selector, arg, signal }): by name, where Java takes a list.'
   })
@@ -116,7 +114,7 @@ export function notOptions(options: unknown): MQClientException {
 /** @throws MQClientException when it is no number of ms that a timer takes; RemotingTooMuchRequestException when nothing is left. */
 export function checkTimeout(timeout: number): number {
   if (typeof timeout !== 'number' || !(timeout <= LONGEST_TIMEOUT)) {
-    throw illegal(`timeout is ${String(timeout)}: a number of ms up to ${LONGEST_TIMEOUT} is needed`)
+    throw illegal(`timeout is ${shown(timeout)}: a number of ms up to ${LONGEST_TIMEOUT} is needed`)
   }
   if (timeout <= 0) throw new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT' })
   return timeout
@@ -127,7 +125,8 @@ export function checkTimeout(timeout: number): number {
  * to be made. Not where somebody else gets to see the body, or it is worked on before.
  */
 function mayBorrow({ config, hooks, instance }: ProducerContext, body: Buffer): boolean {
-  const { length } = body
+  // Undefined where there is no body, and then nothing is borrowed: the error comes from the copy.
+  const length = body?.length
   return (
     length <= LARGEST_COPIED_BODY &&
     length < config.compressMsgBodyOverHowmuch &&

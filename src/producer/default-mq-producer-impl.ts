@@ -46,6 +46,8 @@ import type { TransactionChecks } from './transaction-checks.ts'
 import { checkGroup } from './validators.ts'
 
 const DEFAULT_PRODUCER_GROUP = 'DEFAULT_PRODUCER'
+/** Ms that brokers have at least to hear of a shutdown, when sends have used up `drainTimeout`. */
+const LEAST_GOODBYE = 500
 const NO_OPTIONS: SendOptions = {}
 
 /** Life of a producer and the entry of its sends; Java's `DefaultMQProducerImpl`. */
@@ -154,7 +156,7 @@ export class DefaultMQProducerImpl {
     try {
       await instance.start()
     } catch (error) {
-      await this.#leave(instance)
+      await this.#leave(instance, LEAST_GOODBYE)
       throw error
     }
     const faultStrategy = this.#faultStrategy(instance)
@@ -278,12 +280,15 @@ export class DefaultMQProducerImpl {
     const { instance, faultStrategy } = this.#context as ProducerContext
     faultStrategy?.shutdown()
     this.#accumulator?.close()
-    await this.#drain()
+    const { clock } = this.#context as ProducerContext
+    const deadline = clock.monotonic() + this.config.drainTimeout
+    const remaining = (): number => Math.max(0, deadline - clock.monotonic())
+    await this.#drain(remaining)
     this.#drained = true
     this.backPressure?.close()
     this.#calls.giveUpAll(() => new MQClientException('the producer was shut down before the send ended', { code: 'SHUTDOWN' }))
     this.#requests.close()
-    await Promise.all([this.#trace?.close(), this.#leave(instance)])
+    await Promise.all([this.#trace?.close(), this.#leave(instance, Math.max(LEAST_GOODBYE, Math.ceil(remaining())))])
     this.events.emit('stopped')
   }
 
@@ -297,19 +302,18 @@ export class DefaultMQProducerImpl {
   }
 
   /** Waits for what is held back, then for the sends under way, then for what these leave behind: at most `drainTimeout` in all. */
-  async #drain(): Promise<void> {
+  async #drain(remaining: () => number): Promise<void> {
     const { clock } = this.#context as ProducerContext
-    const deadline = clock.monotonic() + this.config.drainTimeout
-    const remaining = (): number => Math.max(0, deadline - clock.monotonic())
     await this.#drainers.run('beforeSends', clock, remaining())
     await within(clock, remaining(), new Promise<void>((resolve) => this.#calls.onEmpty(resolve)))
     await this.#drainers.run('afterSends', clock, remaining())
   }
 
-  async #leave(instance: MQClientInstance): Promise<void> {
+  /** @param timeoutMillis that brokers have to hear of it: a silent one does not hold the shutdown up. */
+  async #leave(instance: MQClientInstance, timeoutMillis: number): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
     try {
-      await instance.unregisterProducer(this.producerGroup)
+      await instance.unregisterProducer(this.producerGroup, timeoutMillis)
     } catch (error) {
       this.logger.warn(`the producer could not be unregistered: ${logText(error)}`)
     }

@@ -222,7 +222,8 @@ export class DefaultMQProducer implements MQProducer {
     callback?: SendMessageCallback
     // biome-ignore lint/suspicious/noConfusingVoidType: one implementation of a form that returns and one that does not
   ): Promise<SendResult> | void {
-    if (typeof options === 'function') {
+    if (callback !== undefined) checkCallback(callback)
+    if (typeof options === 'function' && callback === undefined) {
       // Plain JavaScript that left the options out: the callback must not be lost.
       this.impl.sendForCallback(message, undefined, options as SendMessageCallback)
     } else if (callback === undefined) {
@@ -263,7 +264,8 @@ export class DefaultMQProducer implements MQProducer {
     // biome-ignore lint/suspicious/noConfusingVoidType: one implementation of a form that returns and one that does not
   ): Promise<Message> | void {
     const given = options as RequestOptions | undefined
-    if (typeof options === 'function') {
+    if (callback !== undefined) checkCallback(callback)
+    if (typeof options === 'function' && callback === undefined) {
       // Plain JavaScript that left the options out: the callback must not be lost.
       this.impl.request(message, undefined, { callback: options as RequestCallback })
     } else if (callback === undefined) {
@@ -377,4 +379,9 @@ export class DefaultMQProducer implements MQProducer {
       })
     )
   }
+}
+
+/** What would be told nobody is said here. @throws MQClientException for something else than a function, or null as in Java. */
+function checkCallback(callback: unknown): void {
+  if (typeof callback !== 'function' && callback !== null) throw badOption('callback', callback, 'a function')
 }

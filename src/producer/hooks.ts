@@ -1,9 +1,14 @@
+import { checkOption, having, type Rule } from '../client/check-options.ts'
 import { isPromise } from '../internal/async.ts'
 import { MQClientException, RocketMQError } from '../internal/errors.ts'
 import { type Logger, logText } from '../internal/logger.ts'
 import type { CheckForbiddenContext, CheckForbiddenHook } from './check-forbidden-hook.ts'
 import type { EndTransactionContext, EndTransactionHook } from './end-transaction-hook.ts'
 import type { SendMessageContext, SendMessageHook } from './send-message-context.ts'
+
+const SEND_MESSAGE_HOOK: Rule = having('sendMessageBefore', 'sendMessageAfter')
+const CHECK_FORBIDDEN_HOOK: Rule = having('checkForbidden')
+const END_TRANSACTION_HOOK: Rule = having('endTransaction')
 
 /** A producer's hooks, in the order they were registered. */
 export class ProducerHooks {
@@ -16,15 +21,21 @@ export class ProducerHooks {
     this.#logger = logger
   }
 
+  /** @throws MQClientException for anything but a hook: found here, not by every send. */
   registerSendMessageHook(hook: SendMessageHook): void {
+    checkOption('hook', hook, SEND_MESSAGE_HOOK)
     this.#send.push(hook)
   }
 
+  /** @throws MQClientException for anything but a hook. */
   registerCheckForbiddenHook(hook: CheckForbiddenHook): void {
+    checkOption('hook', hook, CHECK_FORBIDDEN_HOOK)
     this.#checkForbidden.push(hook)
   }
 
+  /** @throws MQClientException for anything but a hook. */
   registerEndTransactionHook(hook: EndTransactionHook): void {
+    checkOption('hook', hook, END_TRANSACTION_HOOK)
     this.#endTransaction.push(hook)
   }
 

@@ -12,7 +12,7 @@ import { RemotingCommand } from '../protocol/remoting-command.ts'
 import { decodeReplyMessageHeader, type ReplyFields } from '../protocol/reply-message-header.ts'
 import { SysFlag } from '../protocol/sys-flag.ts'
 import { copyProperties } from './copy-properties.ts'
-import { checkSignal, checkTimeout, notOptions } from './create-send-call.ts'
+import { checkSignal, checkTimeout, notOptions, targetQueue } from './create-send-call.ts'
 import type { ProducerContext } from './producer-context.ts'
 import type { PublishTopic, PublishTopics } from './publish-topic.ts'
 import type { RequestOutcome } from './request-options.ts'
@@ -51,13 +51,14 @@ export class RequestFutures {
   /** Sends a copy of `message` and settles `outcome` once. @throws RocketMQError for wrong use. */
   request(context: ProducerContext, message: Message, options: SendOptions, outcome: RequestOutcome): void {
     const { config, clock, logger } = context
-    const { signal } = options
     if (typeof options !== 'object') throw notOptions(options)
+    const { signal } = options
     if (signal !== undefined) checkSignal(signal)
     const timeout = checkTimeout(options.timeout ?? config.sendMsgTimeout)
     checkMessage(message)
     checkBody(message.body, config.maxMessageSize)
     const topic = this.#topics.get(message.topic)
+    targetQueue(context, options, topic, 'ASYNC')
     const correlationId = randomUUID()
     const copy = requestMessage(context, message, correlationId, timeout)
     const now = clock.monotonic()
@@ -68,7 +69,12 @@ export class RequestFutures {
     this.#futures.set(correlationId, future)
     this.#wheel ??= new TimerWheel(clock, (error) => logger.error(`the deadline of a request failed: ${logText(error)}`))
     this.#wheel.add(future, timeout, now)
-    this.#prepare(context, topic, options, future)
+    try {
+      this.#prepare(context, topic, options, future)
+    } catch (error) {
+      // From here on the future is what settles: nothing may leave it behind in the tables.
+      future.sendFailed(toRocketMQError(error))
+    }
     future.returned = true
   }
 

@@ -1,3 +1,4 @@
+import { badOption } from '../client/check-options.ts'
 import { MQClientException } from '../internal/errors.ts'
 import { javaHashCode } from '../protocol/java-hash.ts'
 import type { MessageQueueSelector } from './send-options.ts'
@@ -25,10 +26,14 @@ export const selectMessageQueueByRandom: MessageQueueSelector = (queues) => {
  * A selector that keeps to the brokers of these machine rooms: those named `room@name`. Among their queues it takes any.
  * Java's `SelectMessageQueueByMachineRoom` is only a frame to be filled in; brokers are named as for its consumers' allocation by room.
  *
- * @throws MQClientException (`NO_QUEUE`), from the send, when no queue is in these rooms.
+ * @throws MQClientException (`BAD_OPTION`) for one text instead of a list; (`NO_QUEUE`), from the send, when no queue is in these rooms.
  * @example await producer.send(message, { selector: selectMessageQueueByMachineRoom(['berlin']) })
  */
 export function selectMessageQueueByMachineRoom(machineRooms: Iterable<string>): MessageQueueSelector {
+  // A text could be iterated too, letter by letter.
+  if (typeof machineRooms !== 'object' || typeof machineRooms?.[Symbol.iterator] !== 'function') {
+    throw badOption('machineRooms', machineRooms, 'a list of names')
+  }
   const rooms = new Set(machineRooms)
   return (queues) => {
     const near = queues.filter(({ brokerName }) => {

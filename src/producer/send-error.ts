@@ -9,6 +9,7 @@ import {
   type RocketMQErrorOptions,
   type SendAttempt
 } from '../internal/errors.ts'
+import { textOf } from '../internal/logger.ts'
 
 /** Numbers of client-side failures; Java's `ClientErrorCode`. */
 const ClientErrorCode = {
@@ -38,7 +39,7 @@ export function enrichError<E extends RocketMQError>(error: E, more: RocketMQErr
 /** Our own error as it is; anything else becomes the cause of one, so that retries and callers only ever see ours. */
 export function toRocketMQError(error: unknown): RocketMQError {
   if (error instanceof RocketMQError) return error
-  return new MQClientException(`the send failed inside the client: ${String((error as Error | undefined)?.message ?? error)}`, {
+  return new MQClientException(`the send failed inside the client: ${textOf(error)}`, {
     code: 'INTERNAL',
     cause: error
   })

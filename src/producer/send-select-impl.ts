@@ -1,11 +1,12 @@
 import { withoutNamespace, wrapNamespace } from '../client/namespace-util.ts'
-import { MQClientException, RemotingTooMuchRequestException, type RocketMQError } from '../internal/errors.ts'
+import { isPromise } from '../internal/async.ts'
+import { MQClientException, RemotingTooMuchRequestException } from '../internal/errors.ts'
 import { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
 import { copyProperties } from './copy-properties.ts'
 import type { ProducerContext } from './producer-context.ts'
 import type { SendCall } from './send-call.ts'
-import { attemptError } from './send-error.ts'
+import { attemptError, toRocketMQError } from './send-error.ts'
 import { sendKernelImpl } from './send-kernel-impl.ts'
 import type { MessageQueueSelector } from './send-options.ts'
 
@@ -15,7 +16,7 @@ export function sendSelectImpl(call: SendCall, now: number): void {
   try {
     mq = select(call)
   } catch (error) {
-    call.failUnsent(error as RocketMQError)
+    call.failUnsent(toRocketMQError(error))
     return
   }
   // The selector may have aborted the call.
@@ -69,6 +70,8 @@ export function selectQueue(
     throw new MQClientException('select message queue threw exception.', { code: 'SELECTOR', cause })
   }
   if (!isQueue(selected)) {
+    // An async selector: its rejection is nobody's, and must not end the process.
+    if (isPromise(selected)) Promise.resolve(selected).catch(() => {})
     throw new MQClientException('select message queue return null.', {
       code: 'SELECTOR',
       hint: 'The selector has to return one of the queues it was given, and not a promise.'

@@ -1,3 +1,4 @@
+import { shown } from '../client/check-options.ts'
 import { MQClientException } from '../internal/errors.ts'
 import { batchItemBytes } from '../protocol/batch-codec.ts'
 import type { Message } from '../protocol/message.ts'
@@ -34,7 +35,7 @@ export function splitBatch(
   maxBytes: number = DEFAULT_MAX_BYTES,
   options: SplitBatchOptions = {}
 ): Message[][] {
-  const { namespace, maxMessages = DEFAULT_MAX_MESSAGES } = options
+  const { namespace, maxMessages = DEFAULT_MAX_MESSAGES } = options ?? {}
   if (!Array.isArray(messages)) throw illegal('what was passed is not an array of messages')
   checkLimit('maxBytes', maxBytes)
   checkLimit('maxMessages', maxMessages)
@@ -68,7 +69,7 @@ export function addedBytes({ properties }: Message, namespace: string | undefine
 }
 
 function checkLimit(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1) throw illegal(`${name} is ${String(value)}: allowed is a whole number from 1 on`)
+  if (!Number.isSafeInteger(value) || value < 1) throw illegal(`${name} is ${shown(value)}: allowed is a whole number from 1 on`)
 }
 
 function tooLarge(index: number, size: number, maxBytes: number): MQClientException {

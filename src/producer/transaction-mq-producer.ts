@@ -105,7 +105,7 @@ export class TransactionMQProducer extends DefaultMQProducer {
     return new Promise((resolve, reject) => {
       const { impl, transactionListener } = this
       const { context } = impl
-      if (transactionListener === undefined) {
+      if (transactionListener === undefined || transactionListener === null) {
         throw new MQClientException('TransactionListener is null', {
           code: 'ILLEGAL_ARGUMENT',
           hint: 'Give a transactionListener to the constructor, or set producer.transactionListener.'
@@ -117,7 +117,7 @@ export class TransactionMQProducer extends DefaultMQProducer {
       } catch (error) {
         throw toRocketMQError(error)
       }
-      impl.send(half, { timeout: options.timeout, signal: options.signal }, 'SYNC', {
+      impl.send(half, { timeout: options?.timeout, signal: options?.signal }, 'SYNC', {
         resolve: (result) => {
           if (result !== undefined) new LocalTransaction(context, half, result, resolve, reject).run(transactionListener, arg)
         },

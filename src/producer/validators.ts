@@ -64,6 +64,13 @@ export function checkBody(body: Uint8Array, maxMessageSize: number): void {
   }
 }
 
+/** @throws MQClientException for something else than a signal. */
+export function checkIsSignal(signal: AbortSignal): void {
+  if (typeof signal !== 'object' || signal === null || typeof signal.addEventListener !== 'function') {
+    throw illegal('signal is not an AbortSignal')
+  }
+}
+
 function isBlank(text: string): boolean {
   return typeof text !== 'string' || text.trim() === ''
 }

@@ -1,4 +1,4 @@
-import { RemotingCommandException } from '../internal/errors.ts'
+import { MQClientException, RemotingCommandException } from '../internal/errors.ts'
 import type { Compressor } from './compression.ts'
 import { lz4OutputBound, zstdOutputBound } from './compression-bounds.ts'
 
@@ -35,11 +35,13 @@ export interface ZstdZlib {
 
 /**
  * LZ4 frames through `lz4-napi`; its frames have one level, so the level has no effect.
+ * @throws MQClientException (`BAD_OPTION`) for another module.
  * @example
  * import * as lz4 from 'lz4-napi'
  * new DefaultMQProducer({ compressors: { lz4: lz4NapiCompressor(lz4) } })
  */
 export function lz4NapiCompressor(lz4: Lz4Module): Compressor {
+  checkModule(lz4, 'compressFrameSync', 'decompressFrameSync', 'the module lz4-napi')
   return {
     compress: (bytes) => lz4.compressFrameSync(buffer(bytes)),
     decompress(bytes, maxOutput) {
@@ -51,11 +53,13 @@ export function lz4NapiCompressor(lz4: Lz4Module): Compressor {
 
 /**
  * ZSTD frames through `@hpcc-js/wasm-zstd`.
+ * @throws MQClientException (`BAD_OPTION`) for another module.
  * @example
  * import { Zstd } from '@hpcc-js/wasm-zstd'
  * new DefaultMQProducer({ compressors: { zstd: wasmZstdCompressor(await Zstd.load()) } })
  */
 export function wasmZstdCompressor(zstd: WasmZstd): Compressor {
+  checkModule(zstd, 'compress', 'decompress', 'what `await Zstd.load()` of @hpcc-js/wasm-zstd gives')
   return {
     compress: (bytes, level) => zstd.compress(bytes, level),
     decompress(bytes, maxOutput) {
@@ -67,16 +71,30 @@ export function wasmZstdCompressor(zstd: WasmZstd): Compressor {
 
 /**
  * ZSTD frames through `node:zlib`.
+ * @throws MQClientException (`BAD_OPTION`) for another module.
  * @example
  * import zlib from 'node:zlib'
  * new DefaultMQProducer({ compressors: { zstd: nodeZstdCompressor(zlib) } })
  */
 export function nodeZstdCompressor(zlib: ZstdZlib): Compressor {
+  checkModule(
+    zlib,
+    'zstdCompressSync',
+    'zstdDecompressSync',
+    'node:zlib of Node 22.15 or newer; on older ones use wasmZstdCompressor'
+  )
   const levelParameter = Number(zlib.constants.ZSTD_c_compressionLevel)
   return {
     compress: (bytes, level) => zlib.zstdCompressSync(bytes, { params: { [levelParameter]: level } }),
     decompress: (bytes, maxOutput) => zlib.zstdDecompressSync(bytes, { maxOutputLength: maxOutput })
   }
+}
+
+/** Said where the mistake is made, not by the first message that is large enough. */
+function checkModule(module: unknown, compress: string, decompress: string, needed: string): void {
+  const given = module as Record<string, unknown> | null | undefined
+  if (typeof given?.[compress] === 'function' && typeof given[decompress] === 'function') return
+  throw new MQClientException(`what was passed has no ${compress} and ${decompress}: needed is ${needed}`, { code: 'BAD_OPTION' })
 }
 
 function refuseAbove(bound: number, maxOutput: number): void {

@@ -276,7 +276,8 @@ const MAX_INT = 0x7fffffff
 
 /** @throws MQClientException (`ILLEGAL_ARGUMENT`) for anything but a whole number of 32 bits. */
 export function checkedFlag(flag: number): number {
-  if ((flag | 0) !== flag) throw badOption('flag', flag, `a whole number from ${-MAX_INT - 1} to ${MAX_INT}`)
+  if (typeof flag !== 'number' || (flag | 0) !== flag)
+    throw badOption('flag', flag, `a whole number from ${-MAX_INT - 1} to ${MAX_INT}`)
   return flag
 }
 

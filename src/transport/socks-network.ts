@@ -2,6 +2,7 @@ import net from 'node:net'
 import { formatAddress, parseAddress } from '../internal/address.ts'
 import { MQClientException, RemotingConnectException } from '../internal/errors.ts'
 import { HostSet } from '../internal/host-set.ts'
+import { textOf } from '../internal/logger.ts'
 import type { Network, NetworkConnectOptions, NetworkListener, NetworkSocket } from './network.ts'
 import { connectFailed } from './remoting-errors.ts'
 import { secureOver } from './tcp-network.ts'
@@ -112,7 +113,7 @@ export class SocksNetwork implements Network {
 
 /** The package's errors carry its options, the password among them. */
 function plain(error: unknown): Error {
-  return new Error(String((error as Error | undefined)?.message ?? error))
+  return new Error(textOf(error))
 }
 
 const loadSocks = async (): Promise<SocksModule> => (await import('socks')) as unknown as SocksModule

@@ -1,4 +1,4 @@
-import { LONGEST_TIMEOUT } from '../../client/check-options.ts'
+import { LONGEST_TIMEOUT, shown } from '../../client/check-options.ts'
 import { brokerVIPChannel } from '../../client/vip-channel.ts'
 import { MQClientException, type RocketMQError } from '../../internal/errors.ts'
 import { logText } from '../../internal/logger.ts'
@@ -6,7 +6,7 @@ import type { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { TopicRouteData } from '../../protocol/topic-route.ts'
 import type { ProducerContext } from '../producer-context.ts'
 import { toRocketMQError } from '../send-error.ts'
-import { illegal } from '../validators.ts'
+import { checkIsSignal, illegal } from '../validators.ts'
 import type { AdminOptions } from './admin-options.ts'
 
 /** Java's `MQAdminImpl`. */
@@ -20,12 +20,16 @@ export class AdminCall {
 
   /** @throws MQClientException for options that are none, or a signal that is aborted. */
   constructor(context: ProducerContext, options: AdminOptions | undefined, defaultTimeout = DEFAULT_TIMEOUT) {
+    if (options !== undefined && typeof options !== 'object') {
+      throw illegal(`the options of a call are ${shown(options)}: allowed is an object, { timeout, signal }`)
+    }
     const timeout = options?.timeout ?? defaultTimeout
     if (typeof timeout !== 'number' || !(timeout > 0 && timeout <= LONGEST_TIMEOUT)) {
-      throw illegal(`timeout is ${String(timeout)}: a number of ms from 1 to ${LONGEST_TIMEOUT} is needed`)
+      throw illegal(`timeout is ${shown(timeout)}: a number of ms from 1 to ${LONGEST_TIMEOUT} is needed`)
     }
     this.context = context
     this.signal = options?.signal
+    if (this.signal !== undefined) checkIsSignal(this.signal)
     this.#deadline = context.clock.monotonic() + timeout
     if (this.signal?.aborted) throw this.error(this.signal.reason)
   }

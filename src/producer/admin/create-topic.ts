@@ -1,4 +1,5 @@
 import { MASTER_ID } from '../../client/broker-table.ts'
+import { shown } from '../../client/check-options.ts'
 import { wrapNamespace } from '../../client/namespace-util.ts'
 import { MQClientException, type RocketMQError } from '../../internal/errors.ts'
 import { logText } from '../../internal/logger.ts'
@@ -43,17 +44,18 @@ function header(
   key: string,
   newTopic: string,
   queueNum: number,
-  { topicSysFlag = 0, attributes }: CreateTopicOptions = {}
+  options: CreateTopicOptions | undefined
 ): Fields {
+  const topicSysFlag = options?.topicSysFlag ?? 0
   checkTopic(key)
   checkTopic(newTopic)
   const topic = wrapNamespace(context.config.namespace, newTopic)
   if (topic !== newTopic) checkTopic(topic)
   checkNotSystemTopic(topic)
   if (!Number.isInteger(queueNum) || queueNum < 1 || queueNum > MAX_QUEUES) {
-    throw illegal(`queueNum is ${String(queueNum)}: allowed is a whole number from 1 to ${MAX_QUEUES}`)
+    throw illegal(`queueNum is ${shown(queueNum)}: allowed is a whole number from 1 to ${MAX_QUEUES}`)
   }
-  if (!Number.isInteger(topicSysFlag)) throw illegal(`topicSysFlag is ${String(topicSysFlag)}: a whole number is needed`)
+  if (!Number.isInteger(topicSysFlag)) throw illegal(`topicSysFlag is ${shown(topicSysFlag)}: a whole number is needed`)
   return {
     topic,
     defaultTopic: key,
@@ -63,13 +65,17 @@ function header(
     topicFilterType: 'SINGLE_TAG',
     topicSysFlag: String(topicSysFlag),
     order: 'false',
-    attributes: attributesText(attributes),
+    attributes: attributesText(options?.attributes),
     force: 'false'
   }
 }
 
 /** `+name=value,...`: the sign says that the attribute is set. */
-function attributesText(attributes: Readonly<Record<string, string>> = {}): string | undefined {
+function attributesText(attributes: Readonly<Record<string, string>> | undefined): string | undefined {
+  if (attributes === undefined) return undefined
+  if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes)) {
+    throw illegal(`attributes is ${shown(attributes)}: an object of names and texts is needed`)
+  }
   const entries = Object.entries(attributes)
   if (entries.length === 0) return undefined
   for (const [name, value] of entries) {

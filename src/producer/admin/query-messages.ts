@@ -1,4 +1,5 @@
 import { MASTER_ID } from '../../client/broker-table.ts'
+import { shown } from '../../client/check-options.ts'
 import { withoutNamespace, wrapNamespace } from '../../client/namespace-util.ts'
 import { formatAddress } from '../../internal/address.ts'
 import { MQBrokerException, MQClientException, type RocketMQError } from '../../internal/errors.ts'
@@ -164,9 +165,9 @@ async function query(context: ProducerContext, asked: Asked, options: AdminOptio
 function checkAsked({ topic, key, maxNum, begin, end }: Asked): void {
   checkTopic(topic)
   if (typeof key !== 'string' || key === '') throw illegal('key is empty: a key of the messages that are looked for is needed')
-  if (!Number.isInteger(maxNum) || maxNum < 1) throw illegal(`maxNum is ${String(maxNum)}: allowed is a whole number from 1 on`)
+  if (!Number.isInteger(maxNum) || maxNum < 1) throw illegal(`maxNum is ${shown(maxNum)}: allowed is a whole number from 1 on`)
   for (const [name, time] of Object.entries({ begin, end })) {
-    if (typeof time !== 'number' || Number.isNaN(time)) throw illegal(`${name} is ${String(time)}: ms since 1970 are needed`)
+    if (typeof time !== 'number' || Number.isNaN(time)) throw illegal(`${name} is ${shown(time)}: ms since 1970 are needed`)
   }
 }
 

@@ -1,3 +1,4 @@
+import { shown } from '../../client/check-options.ts'
 import { withoutNamespace, wrapNamespace } from '../../client/namespace-util.ts'
 import { topicRouteToPublishInfo } from '../../client/topic-publish-info.ts'
 import { MQClientException, type RocketMQError } from '../../internal/errors.ts'
@@ -41,11 +42,11 @@ export async function searchOffset(
   options?: SearchOffsetOptions
 ): Promise<number> {
   if (!Number.isSafeInteger(timestamp)) {
-    throw illegal(`timestamp is ${String(timestamp)}: ms since 1970, a whole number, are needed`)
+    throw illegal(`timestamp is ${shown(timestamp)}: ms since 1970, a whole number, are needed`)
   }
   const boundaryType = options?.boundaryType ?? 'LOWER'
   if (boundaryType !== 'LOWER' && boundaryType !== 'UPPER') {
-    throw illegal(`boundaryType is ${String(boundaryType)}: allowed are LOWER and UPPER`)
+    throw illegal(`boundaryType is ${shown(boundaryType)}: allowed are LOWER and UPPER`)
   }
   const fields = { timestamp: String(timestamp), boundaryType }
   return await askQueue(context, mq, RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, fields, 'offset', options)

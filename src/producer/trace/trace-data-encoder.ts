@@ -74,7 +74,7 @@ export function traceKeys(context: TraceContext): string[] {
  * The records in the body of a message of the trace topic. Records of kinds that are not known are left out, as in Java.
  *
  * @param data the body, or its text.
- * @throws RemotingCommandException (`BAD_TRACE`) naming the record and the field that cannot be read.
+ * @throws RemotingCommandException (`BAD_TRACE`) for something else, or naming the record and the field that cannot be read.
  *
  * @example
  * for (const record of decodeTraceData(message.body)) {
@@ -82,6 +82,14 @@ export function traceKeys(context: TraceContext): string[] {
  * }
  */
 export function decodeTraceData(data: string | Uint8Array): TraceContext[] {
+  if (typeof data !== 'string' && !ArrayBuffer.isView(data)) {
+    throw new RemotingCommandException(
+      'trace data is neither text nor a Uint8Array: pass the body of a message of the trace topic',
+      {
+        code: 'BAD_TRACE'
+      }
+    )
+  }
   const text = typeof data === 'string' ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8')
   const contexts: TraceContext[] = []
   for (const record of text.split(RECORD)) {
