@@ -77,10 +77,11 @@ export class PositionFile {
     return found
   }
 
-  /** Makes the file when it is not there. */
+  /** Makes the file, durably, when it is not there. */
   async open(): Promise<void> {
     const there = (await this.#files.lstat(this.#name)) !== undefined
     this.#fd = await this.#files.open(this.#name, there ? 'write' : 'create')
+    if (!there) await this.#files.syncDirectory(path.dirname(this.#name))
   }
 
   /** One call at a time. A write that is lost leaves the position before it, which is true as well. */

@@ -18,6 +18,8 @@ const HEAD_BYTES = 112
 const FIXED = 75
 const LONGEST_TOPIC = 32_767
 const LONGEST_PROPERTIES = 32_767
+/** A topic has no checksum: what a torn write leaves of it are zeros. */
+const LOWEST_IN_TOPIC = 0x21
 /** Bits of sysFlag that have a meaning in any version up to 5.x, and room for more. */
 const KNOWN_SYS_FLAGS = 0xffff
 
@@ -80,6 +82,9 @@ function checkHead(bytes: Buffer, at: number, physicalOffset: number, size: numb
   const topicLength = narrow ? bytes.readInt8(topicLengthAt) : rest < 4 ? -1 : bytes.readInt16BE(topicLengthAt)
   const topicSize = narrow ? 1 : 2
   if (topicLength <= 0 || topicLength > rest - topicSize - 2) return bad(`topic length ${topicLength}`)
+  for (let i = topicLengthAt + topicSize; i < topicLengthAt + topicSize + topicLength; i++) {
+    if (bytes[i]! < LOWEST_IN_TOPIC) return bad('its topic is none')
+  }
   const propertiesLength = bytes.readInt16BE(topicLengthAt + topicSize + topicLength)
   if (propertiesLength !== rest - topicSize - topicLength - 2) {
     return bad(`properties length ${propertiesLength}, ${rest - topicSize - topicLength - 2} bytes are left`)

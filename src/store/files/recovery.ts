@@ -29,7 +29,9 @@ export interface RecoveryOptions {
   onRecord: (bytes: Buffer, physicalOffset: number) => void
   /** Between two slices. */
   onSlice: () => Promise<void>
-  /** Writes down that the log ends earlier than its durable position; settles when that is durable. */
+  /** Whether there is a position on record; without one a file that is being zeroed would be taken for one of another size. */
+  hasPosition: boolean
+  /** Writes down that the log is durable up to `end`, or less; settles when that is durable. */
   lowerPosition: (end: number) => Promise<void>
 }
 
@@ -58,8 +60,8 @@ export async function recoverLog(options: RecoveryOptions): Promise<number> {
         `the log ends at offset ${end}: ${reason}; ${cut.bytes} bytes behind it with ${cut.records} readable records were cut and are kept in ${cut.keptIn}`
       )
     }
-    if (end < durable) await options.lowerPosition(end)
-    await endLogAt(options, end, dirtyEnd > end)
+    if (end < durable || !options.hasPosition) await options.lowerPosition(Math.min(end, durable))
+    await endLogAt(options, end)
   }
   const first = Math.floor(Math.max(options.from, 0) / segmentSize) * segmentSize
   // What was found may be in the page cache only: nobody is shown it before it is durable.
@@ -118,7 +120,7 @@ async function lastWritten(options: RecoveryOptions, end: number): Promise<numbe
     if (from >= segmentSize) continue
     // The log is dense up to its end: a file with no more blocks than that has nothing behind the last of them.
     const block = Math.ceil(from / BLOCK) * BLOCK
-    const to = Math.min(segment.size, segment.allocated <= block ? block : segment.size)
+    const to = Math.min(segment.size, segment.allocated === block ? block : segment.size)
     const last = await withFile(files, segment.path, 'read', async (fd) => {
       let found = -1
       for (let position = from; position < to; ) {
@@ -200,19 +202,21 @@ function isKept({ segments }: RecoveryOptions, { start }: FoundSegment, end: num
   return start < end || start === segments[0]!.start
 }
 
-/** Removes the files behind the end and zeroes what is behind it in its own, the last one first. */
-async function endLogAt(options: RecoveryOptions, end: number, dirty: boolean): Promise<void> {
+/**
+ * Removes the files behind the end and zeroes what is behind it in its own, the last one first. Each step is durable before the next: the power
+ * may go in between, and neither a gap nor a short file may be followed by another one then.
+ */
+async function endLogAt(options: RecoveryOptions, end: number): Promise<void> {
   const { files, root, segmentSize } = options
-  let removed = false
   for (const segment of [...options.segments].reverse()) {
     if (!isKept(options, segment, end)) {
       await files.unlink(segment.path)
-      removed = true
-    } else if (segment.start + segmentSize > end && (dirty || segment.size < segmentSize)) {
+      await files.syncDirectory(path.join(root, COMMIT_LOG_DIR))
+    } else if (segment.start + segmentSize > end) {
+      // Also when nothing was found there: a block of zeros that was never given out hides one behind it from `lastWritten`.
       await withFile(files, segment.path, 'write', (fd) => zeroTail(files, fd, end - segment.start, segmentSize))
     }
   }
-  if (removed) await files.syncDirectory(path.join(root, COMMIT_LOG_DIR))
 }
 
 function corrupt(options: RecoveryOptions, offset: number, reason: string): MQClientException {

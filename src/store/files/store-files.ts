@@ -145,12 +145,10 @@ export class StoreFiles {
           if (offset >= from) listener.onRecord(bytes, offset)
         },
         onSlice: () => listener.onSlice(),
-        lowerPosition: async (lower) => {
-          await this.#write({ durable: lower, dispatched: Math.min(position?.dispatched ?? 0, lower) })
-          await this.#position.sync()
-        }
+        hasPosition: position !== undefined,
+        lowerPosition: (lower) => this.#writeSynced(lower, Math.min(position?.dispatched ?? 0, lower))
       })
-    }
+    } else if (position === undefined) await this.#writeSynced(0, 0)
     listener.onEnd(end)
     const starts = segments.map(({ start }) => start).filter((start) => start < end || start === minOffset)
     this.storage.attach(starts, end)
@@ -189,8 +187,7 @@ export class StoreFiles {
       await this.#writing
       await this.storage.close()
       if (!orderly) return
-      await this.#write({ durable: flushedWhere, dispatched })
-      await this.#position.sync()
+      await this.#writeSynced(flushedWhere, dispatched)
       await removeAbort(this.#files, this.root)
     } finally {
       await this.#release()
@@ -200,6 +197,11 @@ export class StoreFiles {
   #write({ durable, dispatched }: { durable: number; dispatched: number }): Promise<void> {
     const segmentSize = this.#deps.config.mappedFileSizeCommitLog
     return this.#position.write({ durable, dispatched: Math.min(dispatched, durable), segmentSize })
+  }
+
+  async #writeSynced(durable: number, dispatched: number): Promise<void> {
+    await this.#write({ durable, dispatched })
+    await this.#position.sync()
   }
 
   /** A segment that was being made when the process ended. */
