@@ -17,11 +17,13 @@ import { DefaultMessageStore } from '../store/default-message-store.ts'
 import type { StoreFilesOptions } from '../store/files/store-files.ts'
 import type { MessageStoreConfig } from '../store/message-store-config.ts'
 import type { DispatchRequest } from '../store/types.ts'
+import type { FrameJournal } from '../transport/frame-journal.ts'
 import type { Network, TlsClientOptions, TlsServerOptions } from '../transport/network.ts'
 import { RemotingClient } from '../transport/remoting-client.ts'
 import { RemotingServer } from '../transport/remoting-server.ts'
 import { RequestDispatcher } from '../transport/request-dispatcher.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
+import type { TransportStats } from '../transport/transport-stats.ts'
 import type { AclOptions } from './acl/acl-options.ts'
 import { ownRequestsHook } from './acl/own-requests-hook.ts'
 import { PlainPermissionManager } from './acl/plain-permission-manager.ts'
@@ -67,6 +69,8 @@ export interface BrokerControllerOptions {
   clock?: Clock | undefined
   logger?: Logger | undefined
   faults?: FaultTable | undefined
+  /** Told of every frame of its ports. @default nobody */
+  journal?: FrameJournal | undefined
   /** Who may do what; without it everybody may do everything. */
   acl?: AclOptions | undefined
   /** Topics that exist from the start. @default queues 4, perm 6 */
@@ -170,7 +174,9 @@ export class BrokerController implements BrokerServices {
     const server = (port: number, fast: boolean): RemotingServer => {
       const dispatcher = new RequestDispatcher({ logger, faults, describe: (request) => describe(request, config.brokerName) })
       registerHandlers(dispatcher, this, this.#inFlight, acl, this.#configFiles, fast)
-      return new RemotingServer({ network, clock, logger, dispatcher, faults, host, port, tls: options.tls })
+      const faultContext = { server: 'broker', brokerName: config.brokerName } as const
+      const { tls, journal } = options
+      return new RemotingServer({ network, clock, logger, dispatcher, faults, faultContext, journal, host, port, tls })
     }
     this.#server = server(this.#wantedPort, false)
     this.#fastServer = this.#wantedPort > FAST_PORT_BELOW ? server(this.#wantedPort - FAST_PORT_BELOW, true) : undefined
@@ -283,6 +289,16 @@ export class BrokerController implements BrokerServices {
     if (this.config.brokerIP1 !== '') return this.config.brokerIP1
     const { host } = this.#server
     return host === '0.0.0.0' || host === '::' ? outsideAddress() : host
+  }
+
+  /** Connections of clients that are open now. */
+  get connectionCount(): number {
+    return this.#servers.reduce((count, { connections }) => count + connections.size, 0)
+  }
+
+  /** Counters of its port. */
+  get transportStats(): Readonly<TransportStats> {
+    return this.#server.stats
   }
 
   /** `host:port` that slaves connect to. */
@@ -453,7 +469,7 @@ function describe(request: RemotingCommand, brokerName: string): Partial<FaultCo
   const topic = short ? fields['b'] : fields['topic']
   const group = short ? fields['a'] : (fields['producerGroup'] ?? fields['consumerGroup'] ?? fields['group'])
   const queueId = short ? fields['e'] : fields['queueId']
-  const context: Partial<FaultContext> = { brokerName }
+  const context: Partial<FaultContext> = { server: 'broker', brokerName }
   if (topic !== undefined) context.topic = topic
   if (group !== undefined) context.group = group
   if (queueId !== undefined) context.queueId = Number(queueId)

@@ -64,6 +64,7 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
     port: wholeNumber('port', values['port'], 10911, 0, 65535),
     topics: topics((values['topic'] as string[] | undefined) ?? []),
     logger: stderrLogger,
+    journal: false,
     ...(dataDir === undefined
       ? {}
       : { dataDir, repair: oneOf('repair', values['repair'], ['stop', 'truncate'] as const, 'stop') }),

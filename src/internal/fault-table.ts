@@ -1,148 +1,55 @@
-/**
- * Faults as data: tests add rows, the connection, the dispatcher and the store consult the table. The seams exist in every build; an
- * empty table costs one property read.
- */
+import { MQClientException } from './errors.ts'
+import type { Fault, FaultContext, FaultHandle, FaultMatch, StruckFault } from './fault.ts'
 
-/** Where a fault may strike. */
-export type FaultPoint = 'connect' | 'request' | 'response' | 'append' | 'flush' | 'replicate'
+export type {
+  CallFault,
+  CloseFault,
+  DelayFault,
+  DropFault,
+  DuplicateFault,
+  FailFault,
+  Fault,
+  FaultAction,
+  FaultContext,
+  FaultHandle,
+  FaultMatch,
+  FaultPoint,
+  GarbageHeaderFault,
+  HalfOpenFault,
+  HoldFault,
+  OversizedLengthFault,
+  RespondFault,
+  StruckFault,
+  TruncateFault,
+  WrongOpaqueFault
+} from './fault.ts'
 
-/** What the seam knows about the event; a matcher's fields must all agree. */
-export interface FaultContext {
-  point: FaultPoint
-  /** Request code, where a request is involved. */
-  code?: number
-  topic?: string
-  group?: string
-  queueId?: number
-  brokerName?: string
-}
-
-/** Which events a fault strikes; what is absent does not matter. */
-export interface FaultMatch {
-  /** Where; any when absent. */
-  point?: FaultPoint
-  /** Request code. */
-  code?: number
-  /** Topic of the message or request. */
-  topic?: string
-  /** Producer or consumer group. */
-  group?: string
-  /** Queue of the message. */
-  queueId?: number
-  /** Broker concerned. */
-  brokerName?: string
-  /** Strike only at the n-th matching event, counted from 1. */
-  nth?: number
-  /** Strike with this probability, 0 to 1. */
-  probability?: number
-}
-
-/** What a fault does; the fields of each kind. */
-export type FaultAction = RespondFault | DelayFault | DropFault | CloseFault | TruncateFault | HoldFault | FailFault
-
-/** Request: answered with this instead of being handled. */
-export interface RespondFault {
-  /** Names the fault. */
-  kind: 'respond'
-  /** Response code. */
-  code: number
-  /** Remark of the answer. @default none */
-  remark?: string
-}
-
-/** What was to happen, happens later. */
-export interface DelayFault {
-  /** Names the fault. */
-  kind: 'delay'
-  /** How much later, ms. */
-  millis: number
-}
-
-/** What was to happen, does not. */
-export interface DropFault {
-  /** Names the fault. */
-  kind: 'drop'
-}
-
-/** The connection is closed. */
-export interface CloseFault {
-  /** Names the fault. */
-  kind: 'close'
-  /** Before or after the request was handled. @default before */
-  when?: 'before' | 'after'
-}
-
-/** Only the first bytes are sent, then the connection is closed. */
-export interface TruncateFault {
-  /** Names the fault. */
-  kind: 'truncate'
-  /** So many are sent. */
-  bytes: number
-}
-
-/** Flush or replication: stays pending until released. */
-export interface HoldFault {
-  /** Names the fault. */
-  kind: 'hold'
-}
-
-/** Flush, replication or append: fails with this store status, or as a failed sync when none is given. */
-export interface FailFault {
-  /** Names the fault. */
-  kind: 'fail'
-  /** Name of a store status. @default none */
-  status?: string
-  /** Text of the error. @default one that names the fault */
-  message?: string
-}
-
-/** A fault to strike with. */
-export interface Fault {
-  /** Which events it strikes. */
-  when: FaultMatch
-  /** What happens to them. */
-  then: FaultAction
-  /** How often it strikes before it is spent. @default Infinity */
-  times?: number
-}
-
-/** A row of the table. */
-export interface FaultHandle {
-  /** As it was added. */
-  readonly fault: Fault
-  /** How often it struck. */
-  readonly hits: number
-  /** Resolves when it has struck `count` times. */
-  fired(count?: number, options?: { signal?: AbortSignal }): Promise<void>
-  /** Lets go everything a `hold` fault holds, and ends the fault. */
-  release(): void
-  /** Ends the fault; what it holds stays held. */
-  remove(): void
-}
-
-/** A fault that struck. For `hold`, `released` settles when the fault is released. */
-export interface StruckFault {
-  action: FaultAction
-  released: Promise<void>
+interface Waiter {
+  count: number
+  resolve: () => void
+  reject: (error: unknown) => void
 }
 
 interface Row {
   fault: Fault
   matches: number
   hits: number
-  waiters: Array<{ count: number; resolve: () => void }>
+  waiters: Waiter[]
   released: Promise<void>
   release: () => void
 }
 
-/** Faults that a test adds and takes away while producer and broker run. */
+/**
+ * Faults that a test adds and takes away while producer and broker run. Connection, dispatcher and store consult the table; the seams
+ * exist in every build, and an empty table costs one property read.
+ */
 export class FaultTable {
   readonly #rows = new Set<Row>()
   readonly #random: () => number
 
-  /** @param random the source of chance for `probability`. @default Math.random */
-  constructor(random: () => number = Math.random) {
-    this.#random = random
+  /** @param chance a seed, or the source of chance for `probability`. @default Math.random */
+  constructor(chance: number | (() => number) = Math.random) {
+    this.#random = typeof chance === 'number' ? seededRandom(chance) : chance
   }
 
   /** Whether there is nothing to strike. */
@@ -158,18 +65,21 @@ export class FaultTable {
     })
     const row: Row = { fault, matches: 0, hits: 0, waiters: [], released, release }
     this.#rows.add(row)
-    const rows = this.#rows
+    const end = (): void => this.#end(row)
     return {
       fault,
       get hits() {
         return row.hits
       },
-      fired: (count = 1, options) => fired(row, count, options?.signal),
+      get matches() {
+        return row.matches
+      },
+      fired: (count = 1, options) => this.#fired(row, count, options?.signal),
       release() {
-        rows.delete(row)
+        end()
         row.release()
       },
-      remove: () => void rows.delete(row)
+      remove: end
     }
   }
 
@@ -185,51 +95,98 @@ export class FaultTable {
       if (nth !== undefined && row.matches !== nth) continue
       if (probability !== undefined && this.#random() >= probability) continue
       row.hits++
-      if (row.hits >= (row.fault.times ?? Number.POSITIVE_INFINITY)) this.#rows.delete(row)
       row.waiters = row.waiters.filter((waiter) => {
         if (row.hits < waiter.count) return true
         waiter.resolve()
         return false
       })
-      return { action: row.fault.then, released: row.released }
+      if (row.hits >= mostHits(row.fault)) this.#rows.delete(row)
+      return { action: row.fault.then, released: row.released, context }
     }
     return undefined
   }
 
-  /** Releases and removes everything. */
+  /** Releases and removes everything; who waits for one to fire is told. */
   clear(): void {
-    for (const row of this.#rows) row.release()
-    this.#rows.clear()
+    for (const row of [...this.#rows]) {
+      this.#end(row)
+      row.release()
+    }
   }
+
+  #end(row: Row): void {
+    this.#rows.delete(row)
+    const { waiters } = row
+    row.waiters = []
+    for (const { count, reject } of waiters) reject(ended(row, count))
+  }
+
+  #fired(row: Row, count: number, signal: AbortSignal | undefined): Promise<void> {
+    if (!Number.isSafeInteger(count) || count < 1 || count > mostHits(row.fault)) {
+      const most = mostHits(row.fault)
+      const text = `fired() is called with ${String(count)}: allowed is a whole number from 1${most === Number.POSITIVE_INFINITY ? '' : ` to ${most}, as often as this fault strikes`}`
+      return Promise.reject(new MQClientException(text, { code: 'BAD_FAULT' }))
+    }
+    if (row.hits >= count) return Promise.resolve()
+    if (!this.#rows.has(row)) return Promise.reject(ended(row, count))
+    return new Promise<void>((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const settled = (): void => signal?.removeEventListener('abort', abort)
+      const waiter: Waiter = {
+        count,
+        resolve: () => {
+          settled()
+          resolve()
+        },
+        reject: (error) => {
+          settled()
+          reject(error)
+        }
+      }
+      const abort = (): void => {
+        row.waiters = row.waiters.filter((other) => other !== waiter)
+        reject(signal?.reason)
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      row.waiters.push(waiter)
+    })
+  }
+}
+
+/** Mulberry32: chance that is the same in every run with the same seed. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+function mostHits({ times = Number.POSITIVE_INFINITY, when }: Fault): number {
+  return when.nth === undefined ? times : Math.min(times, 1)
+}
+
+function ended({ hits, fault }: Row, count: number): MQClientException {
+  return new MQClientException(`the fault ${fault.then.kind} ended after ${hits} hits while ${count} were waited for`, {
+    code: 'FAULT_ENDED'
+  })
 }
 
 function matches(when: FaultMatch, context: FaultContext): boolean {
   return (
-    (when.point === undefined || when.point === context.point) &&
-    (when.code === undefined || when.code === context.code) &&
+    agrees(when.point, context.point) &&
+    agrees(when.code, context.code) &&
     (when.topic === undefined || when.topic === context.topic) &&
     (when.group === undefined || when.group === context.group) &&
     (when.queueId === undefined || when.queueId === context.queueId) &&
-    (when.brokerName === undefined || when.brokerName === context.brokerName)
+    (when.brokerName === undefined || when.brokerName === context.brokerName) &&
+    (when.server === undefined || when.server === context.server)
   )
 }
 
-function fired(row: Row, count: number, signal: AbortSignal | undefined): Promise<void> {
-  if (row.hits >= count) return Promise.resolve()
-  return new Promise<void>((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason)
-    const waiter = {
-      count,
-      resolve: () => {
-        signal?.removeEventListener('abort', abort)
-        resolve()
-      }
-    }
-    const abort = (): void => {
-      row.waiters = row.waiters.filter((other) => other !== waiter)
-      reject(signal?.reason)
-    }
-    signal?.addEventListener('abort', abort, { once: true })
-    row.waiters.push(waiter)
-  })
+function agrees<T>(wanted: T | readonly T[] | undefined, found: T | undefined): boolean {
+  if (wanted === undefined || wanted === found) return true
+  return Array.isArray(wanted) && wanted.includes(found)
 }

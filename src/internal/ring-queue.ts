@@ -35,6 +35,11 @@ export class RingQueue<T> {
     return this.#length === 0 ? undefined : this.#items[this.#head]
   }
 
+  /** Oldest first; what is pushed or taken meanwhile may be missed. */
+  *values(): IterableIterator<T> {
+    for (let i = 0; i < this.#length; i++) yield this.#items[(this.#head + i) & this.#mask] as T
+  }
+
   clear(): void {
     this.#items.fill(undefined)
     this.#head = 0

@@ -1,17 +1,25 @@
-import path from 'node:path'
 import { BrokerController } from '../broker/broker-controller.ts'
+import { realClock } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
+import { FaultTable } from '../internal/fault-table.ts'
 import { NameServer } from '../nameserver/name-server.ts'
-import type { StoreFilesOptions } from '../store/files/store-files.ts'
-import type { TlsClientOptions, TlsServerOptions } from '../transport/network.ts'
+import { encodeTopicRoute } from '../protocol/topic-route.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
-import type { LoopbackBrokerOptions, LoopbackClientOptions, LoopbackGroupOptions } from './loopback-options.ts'
-import { type StoredMessage, storedMessages } from './stored-messages.ts'
+import { checkFields, checkWhole } from './bad-input.ts'
+import { brokerGroups, ownTls, storeFiles } from './broker-groups.ts'
+import { type BrokerStatistics, brokerStatistics } from './broker-statistics.ts'
+import { type ConnectedClient, type ConnectedConsumer, connectedConsumers, connectedProducers } from './connected-clients.ts'
+import type { FaultHost } from './fault-kinds.ts'
+import { LoopbackFaults } from './loopback-faults.ts'
+import type { LoopbackBrokerOptions, LoopbackClientOptions } from './loopback-options.ts'
+import { type RecordedRequest, type RequestFilter, recordedRequests } from './recorded-requests.ts'
+import { type MessageFilter, messageMatcher, type StoredMessage, storedMessages } from './stored-messages.ts'
+import { WireJournal } from './wire-journal.ts'
 
 /** How long slaves may take to follow their masters, ms. */
 const SLAVES_MILLIS = 10_000
-const MAX_BROKERS = 26
-const MAX_SLAVES = 8
+const JOURNAL_REQUESTS = 10_000
+const JOURNAL_BYTES = 64 * 1024 * 1024
 
 type State = 'STARTING' | 'RUNNING' | 'CLOSED'
 
@@ -34,6 +42,9 @@ export class LoopbackBroker {
   readonly brokers: readonly BrokerController[]
   /** The slaves of all brokers. */
   readonly slaves: readonly BrokerController[]
+  /** What goes wrong on purpose. */
+  readonly faults: LoopbackFaults
+  readonly #journal: WireJournal | undefined
   readonly #options: LoopbackBrokerOptions
   #state: State = 'STARTING'
   #closing: Promise<void> | undefined
@@ -42,9 +53,13 @@ export class LoopbackBroker {
     options: LoopbackBrokerOptions,
     nameServer: NameServer,
     brokers: BrokerController[],
-    slaves: BrokerController[]
+    slaves: BrokerController[],
+    faults: { table: FaultTable; seed: number },
+    journal: WireJournal | undefined
   ) {
     this.#options = options
+    this.#journal = journal
+    this.faults = new LoopbackFaults(faults.table, faults.seed, () => ({ ...this.#scope(), ...this.#faultHost() }))
     this.nameServer = nameServer
     this.brokers = brokers
     this.slaves = slaves
@@ -64,18 +79,28 @@ export class LoopbackBroker {
         code: 'BAD_OPTION'
       })
     }
-    const { host = '127.0.0.1', network = tcpNetwork, clock, logger, faults, tls } = options
+    checkWhole('seed', options.seed, 0, 2 ** 32 - 1)
+    const { host = '127.0.0.1', network = tcpNetwork, clock, logger, tls } = options
+    const { seed = Math.floor(Math.random() * 2 ** 32) } = options
+    const faults = options.faults ?? new FaultTable(seed)
+    const journal = newJournal(options)
     const shared = { host, network, clock, logger, faults, tls }
-    const nameServer = new NameServer({ ...shared, port: options.namesrvPort ?? 0, config: options.namesrvConfig })
+    const nameServer = new NameServer({
+      ...shared,
+      journal: journal?.of('namesrv'),
+      port: options.namesrvPort ?? 0,
+      config: options.namesrvConfig
+    })
     const brokers: BrokerController[] = []
     const slaves: BrokerController[] = []
-    const loopback = new LoopbackBroker(options, nameServer, brokers, slaves)
+    const loopback = new LoopbackBroker(options, nameServer, brokers, slaves, { table: faults, seed }, journal)
     try {
       await nameServer.start()
       const add = (brokerName: string, brokerId: number): BrokerController => {
         const master = brokerId === 0
         const broker = new BrokerController({
           ...shared,
+          journal: journal?.of(master ? brokerName : `${brokerName}-slave-${brokerId}`),
           port: master && brokers.length === 0 ? (options.port ?? 0) : 0,
           namesrvAddr: nameServer.addr,
           config: { ...options.brokerConfig, brokerName, ...(master ? {} : { brokerId }) },
@@ -91,6 +116,11 @@ export class LoopbackBroker {
           topics: options.topics
         })
         ;(master ? brokers : slaves).push(broker)
+        if (master) {
+          broker.store.onMessageArriving(({ topic }) => {
+            for (const listener of [...loopback.#arrivalListeners]) listener(topic)
+          })
+        }
         return broker
       }
       for (const { brokerName } of groups) add(brokerName, 0)
@@ -122,14 +152,55 @@ export class LoopbackBroker {
     return options
   }
 
-  /** Everything a consumer could read of `topic` now, by broker and queue, oldest first. */
-  messages(topic: string): StoredMessage[] {
+  /**
+   * Everything a consumer could read of `topic` now, by broker and queue, oldest first; empty for a topic that does not exist.
+   * @param filter fields that have to agree, or a function that says yes. @default all
+   * @throws MQClientException (`BAD_OPTION`) for a filter that can match nothing.
+   */
+  messages(topic: string, filter: MessageFilter | ((message: StoredMessage) => boolean) = {}): StoredMessage[] {
     this.#mustRun('messages')
+    const matches = messageMatcher(filter, this.#brokerNames())
     const found: StoredMessage[] = []
     for (const { broker, queueId } of this.#queues(topic)) {
-      for (const message of storedMessages(broker.store, broker.brokerName, topic, queueId)) found.push(message)
+      for (const message of storedMessages(broker.store, broker.brokerName, topic, queueId)) {
+        if (matches(message)) found.push(message)
+      }
     }
     return found
+  }
+
+  /**
+   * The requests that passed the wire, oldest first, each with its answer: those of clients, those of brokers to the name server, and
+   * those that brokers sent to clients. Secrets are replaced by asterisks.
+   * @param filter fields that have to agree. @default all that is kept
+   * @throws MQClientException (`BAD_OPTION`) for a filter that can match nothing, (`BAD_STATE`) when `journal: false` was given.
+   */
+  requests(filter: RequestFilter = {}): RecordedRequest[] {
+    this.#mustRun('requests')
+    if (this.#journal === undefined) {
+      throw new MQClientException('requests() needs the journal, which start() was told not to keep (journal: false)', {
+        code: 'BAD_STATE'
+      })
+    }
+    return recordedRequests(this.#journal, filter, () => this.#scope())
+  }
+
+  /** The producers that brokers know from heartbeats, one entry a group, broker and connection. */
+  producers(): ConnectedClient[] {
+    this.#mustRun('producers')
+    return connectedProducers(this.brokers)
+  }
+
+  /** The consumers that brokers know from heartbeats, with what they subscribe to. */
+  consumers(): ConnectedConsumer[] {
+    this.#mustRun('consumers')
+    return connectedConsumers(this.brokers)
+  }
+
+  /** Counters of each broker, masters first. */
+  statistics(): BrokerStatistics[] {
+    this.#mustRun('statistics')
+    return [...this.brokers, ...this.slaves].map(brokerStatistics)
   }
 
   /** How many messages `topic` has received, without decoding them. */
@@ -144,44 +215,41 @@ export class LoopbackBroker {
   }
 
   /**
-   * Resolves when `topic` holds at least `count` messages.
+   * Resolves with all messages of `topic` when there are at least `count`.
    * @param options.signal gives up with its reason; without one it waits as long as the broker runs.
+   * @throws MQClientException (`CLOSED`) when the broker is closed meanwhile, (`BAD_OPTION`) for a count that is no whole number.
    */
-  waitForMessages(topic: string, count: number, options: { signal?: AbortSignal } = {}): Promise<void> {
+  async waitForMessages(topic: string, count: number, options: { signal?: AbortSignal } = {}): Promise<StoredMessage[]> {
     this.#mustRun('waitForMessages')
+    checkFields('options', options, ['signal'])
+    checkWhole('count', count ?? Number.NaN, 0)
     const { signal } = options
-    return new Promise<void>((resolve, reject) => {
-      const stops: Array<() => void> = []
+    await new Promise<void>((resolve, reject) => {
       const finish = (settle: () => void): void => {
-        for (const stop of stops) stop()
+        signal?.removeEventListener('abort', abort)
+        this.#closeListeners.delete(closed)
+        this.#arrivalListeners.delete(check)
         settle()
       }
-      const check = (): void => {
-        if (this.#state === 'RUNNING' && this.messageCount(topic) >= count) finish(resolve)
+      const check = (arrived: string): void => {
+        if (arrived === topic && this.#state === 'RUNNING' && this.messageCount(topic) >= count) finish(resolve)
+      }
+      const abort = (): void => finish(() => reject(signal?.reason))
+      const closed = (): void => {
+        const text = `the broker was closed while waiting for ${count} messages of ${topic}`
+        finish(() => reject(new MQClientException(text, { code: 'CLOSED' })))
       }
       if (signal?.aborted) return reject(signal.reason)
-      const abort = (): void => finish(() => reject(signal?.reason))
       signal?.addEventListener('abort', abort, { once: true })
-      stops.push(() => signal?.removeEventListener('abort', abort))
-      const closed = (): void =>
-        finish(() =>
-          reject(
-            new MQClientException(`the broker was closed while waiting for ${count} messages of ${topic}`, { code: 'CLOSED' })
-          )
-        )
       this.#closeListeners.add(closed)
-      stops.push(() => this.#closeListeners.delete(closed))
-      for (const broker of this.brokers) {
-        stops.push(
-          broker.store.onMessageArriving((request) => {
-            if (request.topic === topic) check()
-          })
-        )
-      }
-      check()
+      this.#arrivalListeners.add(check)
+      check(topic)
     })
+    return this.messages(topic)
   }
 
+  /** Told of the topic of every message that consumers can see now. */
+  readonly #arrivalListeners = new Set<(topic: string) => void>()
   readonly #closeListeners = new Set<() => void>()
 
   /** Stops everything; resolves when no socket and no timer is left. Calling it again is harmless. */
@@ -198,9 +266,37 @@ export class LoopbackBroker {
   async #close(): Promise<void> {
     this.#state = 'CLOSED'
     for (const listener of [...this.#closeListeners]) listener()
+    this.faults.clear()
     const outcomes = await Promise.allSettled([...this.brokers, ...this.slaves].map((broker) => broker.shutdown()))
     await this.nameServer.shutdown()
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  #brokerNames(): string[] {
+    return this.brokers.map(({ brokerName }) => brokerName)
+  }
+
+  /** What faults and filters may name. */
+  #scope(): { topics: ReadonlySet<string>; servers: readonly string[]; brokerNames: readonly string[] } {
+    const topics = new Set(this.brokers.flatMap(({ topicConfigManager }) => [...topicConfigManager.topicConfigTable.keys()]))
+    const slaves = this.slaves.map(({ brokerName, brokerId }) => `${brokerName}-slave-${brokerId}`)
+    return { topics, servers: ['namesrv', ...this.#brokerNames(), ...slaves], brokerNames: this.#brokerNames() }
+  }
+
+  #faultHost(): FaultHost {
+    const { routes } = this.nameServer
+    return {
+      routes: () => {
+        const bodies = new Map<string, Uint8Array>()
+        for (const topic of this.#scope().topics) {
+          const route = routes.pickupTopicRouteData(topic)
+          if (route !== undefined) bodies.set(topic, encodeTopicRoute(route, true))
+        }
+        return bodies
+      },
+      emptyRoute: () => encodeTopicRoute({ queueDatas: [], brokerDatas: [], filterServerTable: new Map() }, true),
+      kill: (_brokerName, _restartAfter) => {}
+    }
   }
 
   *#queues(topic: string): Generator<{ broker: BrokerController; queueId: number }> {
@@ -217,35 +313,11 @@ export class LoopbackBroker {
   }
 }
 
-/** The broker's connection to its own name server, which it has just started itself: there is nobody to be verified. */
-function ownTls({ cert, key, passphrase }: TlsServerOptions): TlsClientOptions {
-  return { cert, key, rejectUnauthorized: false, ...(passphrase === undefined ? {} : { passphrase }) }
-}
-
-function storeFiles({ dataDir, repair }: LoopbackBrokerOptions, folder: string): StoreFilesOptions | undefined {
-  return dataDir === undefined ? undefined : { root: path.join(dataDir, folder), repair }
-}
-
-/** What every group is called and how many slaves it has. */
-function brokerGroups({ brokers = 1, brokerConfig }: LoopbackBrokerOptions): Array<Required<LoopbackGroupOptions>> {
-  const bad = (message: string): MQClientException => new MQClientException(message, { code: 'BAD_OPTION' })
-  const count = Array.isArray(brokers) ? brokers.length : (brokers as number)
-  if (!Number.isInteger(count) || count < 1 || count > MAX_BROKERS) {
-    throw bad(
-      `brokers is ${String(Array.isArray(brokers) ? `a list of ${count}` : brokers)}: allowed is a whole number from 1 to ${MAX_BROKERS}, ` +
-        'or a list of as many, for example [{ slaves: 1 }]'
-    )
-  }
-  const given: ReadonlyArray<LoopbackGroupOptions | undefined> = Array.isArray(brokers) ? brokers : Array.from({ length: count })
-  const groups = given.map((group, i) => {
-    const { slaves = 0 } = group ?? {}
-    if (!Number.isInteger(slaves) || slaves < 0 || slaves > MAX_SLAVES) {
-      throw bad(`brokers[${i}].slaves is ${String(slaves)}: allowed is a whole number from 0 to ${MAX_SLAVES}`)
-    }
-    const single = count === 1 ? brokerConfig?.brokerName : undefined
-    return { brokerName: group?.brokerName ?? single ?? `broker-${String.fromCharCode(97 + i)}`, slaves }
-  })
-  const names = new Set(groups.map(({ brokerName }) => brokerName))
-  if (names.size < count) throw bad('brokers: each needs a brokerName of its own')
-  return groups
+function newJournal({ journal = {}, clock = realClock }: LoopbackBrokerOptions): WireJournal | undefined {
+  if (journal === false) return undefined
+  checkFields('journal', journal, ['requests', 'bytes'])
+  const { requests = JOURNAL_REQUESTS, bytes = JOURNAL_BYTES } = journal
+  checkWhole('journal.requests', requests, 1)
+  checkWhole('journal.bytes', bytes, 1)
+  return new WireJournal({ requests, bytes }, clock)
 }

@@ -50,8 +50,16 @@ export interface LoopbackBrokerOptions {
   tls?: TlsServerOptions
   /** @default silent */
   logger?: Logger
-  /** Faults to strike with; the table may be filled later. @default none */
+  /** A table of faults that others consult as well, a producer for one; `broker.faults` adds to it. @default one of its own */
   faults?: FaultTable
+  /** What the `probability` of faults is drawn with, a whole number from 0 on; it has no effect on a table that is given. @default by chance */
+  seed?: number
+  /**
+   * Which frames are kept for `broker.requests()`: of the last `requests` requests with their answers, and no more than `bytes` bytes;
+   * `false` keeps none.
+   * @default { requests: 10000, bytes: 67108864 }
+   */
+  journal?: false | { requests?: number; bytes?: number }
   /**
    * Accounts of ACL 1.0: every request to a broker needs the signature of one. The name server asks for none, as in RocketMQ.
    * @default everybody may do everything

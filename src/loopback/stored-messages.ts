@@ -1,6 +1,7 @@
 import type { MessageExt } from '../protocol/message.ts'
 import { decodeMessage } from '../protocol/message-codec.ts'
 import type { DefaultMessageStore } from '../store/default-message-store.ts'
+import { checkFields, checkText, checkWhole, refused } from './bad-input.ts'
 
 /** A message as the broker holds it, decoded, and its raw record. */
 export interface StoredMessage extends MessageExt {
@@ -35,4 +36,51 @@ function decode(raw: Buffer): MessageExt {
   } catch {
     return decodeMessage(raw, 0, { decompressBody: false })
   }
+}
+
+/** Which messages; all fields that are given must agree. */
+export interface MessageFilter {
+  /** @default any */
+  brokerName?: string
+  /** @default any */
+  queueId?: number
+  /** Its tag. @default any */
+  tags?: string
+  /** One of its keys, or its unique key. @default any */
+  keys?: string
+  /** Properties it has, and their values. @default any */
+  properties?: Readonly<Record<string, string>>
+  /** Its body as UTF-8 text, or what that has to match. @default any */
+  body?: string | RegExp
+}
+
+const FIELDS = ['brokerName', 'queueId', 'tags', 'keys', 'properties', 'body'] as const
+
+/** @throws MQClientException (`BAD_OPTION`) for a filter that can match nothing. */
+export function messageMatcher(
+  filter: MessageFilter | ((message: StoredMessage) => boolean),
+  brokerNames: readonly string[]
+): (message: StoredMessage) => boolean {
+  if (typeof filter === 'function') return filter
+  checkFields('filter', filter, FIELDS)
+  const { brokerName, queueId, tags, keys, properties, body } = filter
+  if (brokerName !== undefined && !brokerNames.includes(brokerName)) {
+    throw refused('filter.brokerName', brokerName, brokerNames.join(', '))
+  }
+  checkWhole('filter.queueId', queueId, 0)
+  checkText('filter.tags', tags)
+  checkText('filter.keys', keys)
+  if (properties !== undefined && (typeof properties !== 'object' || properties === null)) {
+    throw refused('filter.properties', properties, 'an object of names and values')
+  }
+  const pattern = typeof body === 'object' && typeof body?.test === 'function'
+  if (body !== undefined && typeof body !== 'string' && !pattern) throw refused('filter.body', body, 'a text or a RegExp')
+  return (message) =>
+    (brokerName === undefined || message.brokerName === brokerName) &&
+    (queueId === undefined || message.queueId === queueId) &&
+    (tags === undefined || message.tags === tags) &&
+    (keys === undefined || message.msgId === keys || (message.keys?.split(' ').includes(keys) ?? false)) &&
+    Object.entries(properties ?? {}).every(([name, value]) => message.properties.get(name) === value) &&
+    (body === undefined ||
+      (typeof body === 'string' ? message.body.toString() === body : message.body.toString().search(body) >= 0))
 }

@@ -1,8 +1,9 @@
 import { formatAddress } from '../internal/address.ts'
 import { type Clock, realClock, type Timer } from '../internal/clock.ts'
-import type { FaultTable } from '../internal/fault-table.ts'
+import type { FaultContext, FaultTable } from '../internal/fault-table.ts'
 import { guardedLogger } from '../internal/guarded-logger.ts'
 import { type Logger, logText, silentLogger } from '../internal/logger.ts'
+import type { FrameJournal } from '../transport/frame-journal.ts'
 import type { Network, TlsServerOptions } from '../transport/network.ts'
 import { RemotingServer } from '../transport/remoting-server.ts'
 import { RequestDispatcher } from '../transport/request-dispatcher.ts'
@@ -26,6 +27,8 @@ export interface NameServerOptions {
   /** @default says nothing */
   logger?: Logger | undefined
   faults?: FaultTable | undefined
+  /** Told of every frame. @default nobody */
+  journal?: FrameJournal | undefined
   /** RocketMQ's own property names. */
   config?: Partial<NamesrvConfig> | undefined
 }
@@ -65,6 +68,8 @@ export class NameServer {
       port: options.port ?? 0,
       tls: options.tls,
       faults: options.faults,
+      faultContext: { server: 'namesrv' },
+      journal: options.journal,
       dispatcher
     })
     this.#server.onConnectionClosed((connection) => this.routes.onConnectionClosed(connection))
@@ -113,7 +118,7 @@ export class NameServer {
 }
 
 /** What faults can match on. */
-function describeRequest(request: { extFields: Record<string, string> }): { topic?: string; brokerName?: string } {
+function describeRequest(request: { extFields: Record<string, string> }): Partial<FaultContext> {
   const { topic, brokerName } = request.extFields
-  return { ...(topic === undefined ? {} : { topic }), ...(brokerName === undefined ? {} : { brokerName }) }
+  return { server: 'namesrv', ...(topic === undefined ? {} : { topic }), ...(brokerName === undefined ? {} : { brokerName }) }
 }

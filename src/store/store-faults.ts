@@ -38,6 +38,7 @@ export class StoreFaults {
   strike(point: StorePoint, message: MessageExtBrokerInner): StruckFault | undefined {
     const struck = this.#table.strike({
       point,
+      server: 'broker',
       topic: message.topic,
       queueId: message.queueId,
       ...(this.#brokerName === undefined ? {} : { brokerName: this.#brokerName })

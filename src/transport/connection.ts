@@ -15,6 +15,7 @@ import { abortable } from './abortable.ts'
 import type { ByteReceiver } from './byte-receiver.ts'
 import type { WatchLimits, WatchVerdict } from './connection-watch.ts'
 import { ConnectionWatch } from './connection-watch.ts'
+import type { FrameJournal } from './frame-journal.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { guard } from './guard.ts'
 import type { OpaqueSequence, OutgoingRequest, PendingOwner, ResponseCallback } from './in-flight-table.ts'
@@ -38,6 +39,8 @@ export interface ConnectionOwner {
   readonly stats: TransportStats
   /** Stop reading while more bytes than this wait to be written; Infinity never stops. */
   readonly readWatermark: number
+  /** Told of every frame. @default nobody */
+  readonly journal?: FrameJournal | undefined
   onRequest(connection: Connection, request: RemotingCommand): void
   /** A GO_AWAY answer; true when the owner takes over and will call back. */
   onGoAway?(connection: Connection, pending: PendingRequest): boolean
@@ -63,9 +66,12 @@ export class Connection {
   }
   /** Whether incoming bytes are only good until they are read, so that what outlives that must be copied. */
   readonly #bytesAreLent: boolean
+  readonly #journal: FrameJournal | undefined
   #closeListeners: Array<(error: RocketMQError | undefined) => void> = []
   #attributes: Map<unknown, unknown> | undefined
   #closed = false
+  /** Closed, or silenced by a fault: nothing is read and nothing written any more. */
+  #mute = false
   #closeError: RocketMQError | undefined
   #retired = false
   #paused = false
@@ -81,6 +87,7 @@ export class Connection {
   constructor(socket: NetworkSocket, owner: ConnectionOwner, remoteAddr?: string, receiver?: ByteReceiver) {
     const host = plainHost(socket.remoteAddress)
     this.#owner = owner
+    this.#journal = owner.journal
     this.#socket = socket
     this.remoteAddr = remoteAddr ?? formatAddress(host, socket.remotePort ?? 0)
     this.remoteHost = hostAddress(host, socket.remotePort ?? 0)
@@ -143,8 +150,9 @@ export class Connection {
    * @throws RemotingCommandException when the frame is larger than the peer may accept.
    */
   send(frame: OutgoingFrame): boolean {
-    if (this.#closed) return false
+    if (this.#mute) return !this.#closed
     this.#writer.append(frame, this.#owner.limits.maxFrameLength)
+    if (this.#journal !== undefined) this.#journal.sent(this, frame)
     if (!this.#paused && this.#writer.bytesQueued > this.#owner.readWatermark) {
       this.#paused = true
       this.#socket.pause()
@@ -154,7 +162,17 @@ export class Connection {
 
   /** Puts bytes on the wire as they are; for faults and tests. */
   sendRaw(bytes: Uint8Array): void {
-    if (!this.#closed) this.#writer.appendRaw(bytes)
+    if (this.#mute) return
+    this.#writer.appendRaw(bytes)
+    this.#journal?.sentRaw(this, bytes)
+  }
+
+  /** Leaves the connection open, reads nothing more and writes nothing more; for faults. */
+  mute(): void {
+    if (this.#mute) return
+    this.#mute = true
+    this.#paused = false
+    this.#socket.pause()
   }
 
   /** Sends a request that gets no answer; gives it its opaque. */
@@ -191,6 +209,7 @@ export class Connection {
       this.#failLater(callback, asRocketMQError(error))
       return undefined
     }
+    if (this.#journal !== undefined) this.#journal.sent(this, request)
     const now = owner.clock.monotonic()
     const pending = new PendingRequest(
       this.#pendingOwner,
@@ -247,6 +266,7 @@ export class Connection {
   close(error?: RocketMQError): void {
     if (this.#closed) return
     this.#closed = true
+    this.#mute = true
     this.#closeError = error
     if (error === undefined) this.#writer.flush()
     const handed = this.#writer.handed
@@ -291,9 +311,10 @@ export class Connection {
   }
 
   #onFrame(bytes: Buffer, start: number, end: number): void {
-    if (this.#closed) return
+    if (this.#mute) return
     this.#frames++
     const command = RemotingCommand.decode(bytes, start, end)
+    if (this.#journal !== undefined) this.#journal.received(this, bytes, start, end, command.isResponse)
     if (this.#bytesAreLent) {
       if (command.body !== undefined) command.body = Buffer.from(command.body)
       // Reading the fields of a request decodes them; those of an answer are below.

@@ -1,5 +1,6 @@
 import type { Clock } from '../internal/clock.ts'
-import type { FaultTable } from '../internal/fault-table.ts'
+import { RemotingSendRequestException } from '../internal/errors.ts'
+import type { FaultContext, FaultTable } from '../internal/fault-table.ts'
 import type { Logger } from '../internal/logger.ts'
 import { logText } from '../internal/logger.ts'
 import { TimerWheel } from '../internal/timer-wheel.ts'
@@ -8,6 +9,7 @@ import { SERVER_LIMITS } from '../protocol/frame-reader.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
 import type { ConnectionOwner } from './connection.ts'
 import { Connection } from './connection.ts'
+import type { FrameJournal } from './frame-journal.ts'
 import { guard } from './guard.ts'
 import { OpaqueSequence } from './in-flight-table.ts'
 import type { Network, NetworkListener, NetworkSocket, TlsServerOptions } from './network.ts'
@@ -31,6 +33,10 @@ export interface RemotingServerOptions {
   tls?: TlsServerOptions | undefined
   limits?: FrameLimits
   faults?: FaultTable | undefined
+  /** What faults know this server by. */
+  faultContext?: Partial<FaultContext> | undefined
+  /** Told of every frame. @default nobody */
+  journal?: FrameJournal | undefined
   /** A connection that is neither read nor written for this long is closed, ms. @default 120000 */
   idleMillis?: number
   dispatcher: RequestDispatcher
@@ -46,6 +52,7 @@ export class RemotingServer {
   readonly #closeListeners: Array<(connection: Connection) => void> = []
   #listener: NetworkListener | undefined
   #closed = false
+  #suspended = false
 
   constructor(options: RemotingServerOptions) {
     const { clock, logger, dispatcher } = options
@@ -60,15 +67,37 @@ export class RemotingServer {
       opaques: new OpaqueSequence(),
       stats: this.stats,
       readWatermark: READ_WATERMARK,
+      journal: options.journal,
       onRequest: (connection: Connection, request: RemotingCommand) => dispatcher.dispatch(connection, request)
     }
   }
 
   /** Resolves when it accepts connections. */
   async start(): Promise<void> {
-    const { network, host, port, tls } = this.#options
-    this.#listener = await network.listen(host ?? '127.0.0.1', port ?? 0, (socket) => this.#accept(socket), { tls })
-    if (this.#closed) await this.#listener.close()
+    await this.#listen(this.#options.port ?? 0)
+  }
+
+  /** As a process that is killed: every connection is closed without another byte, and nothing is accepted until {@link resume}. */
+  async suspend(): Promise<void> {
+    this.#suspended = true
+    const listening = this.#listener?.close()
+    for (const connection of [...this.#connections]) {
+      connection.mute()
+      connection.close(new RemotingSendRequestException('the server was killed', { code: 'CONNECTION_LOST' }))
+    }
+    await listening
+  }
+
+  /** Accepts again, on the port it had. @throws the error of the socket when somebody else has taken it. */
+  async resume(): Promise<void> {
+    this.#suspended = false
+    if (this.#listener !== undefined) await this.#listen(this.#listener.port)
+  }
+
+  async #listen(port: number): Promise<void> {
+    const { network, host, tls } = this.#options
+    this.#listener = await network.listen(host ?? '127.0.0.1', port, (socket) => this.#accept(socket), { tls })
+    if (this.#closed || this.#suspended) await this.#listener.close()
   }
 
   get host(): string {
@@ -99,10 +128,16 @@ export class RemotingServer {
   }
 
   #accept(socket: NetworkSocket): void {
-    const { faults } = this.#options
-    const struck = faults === undefined || faults.empty ? undefined : faults.strike({ point: 'connect' })
+    const { faults, faultContext } = this.#options
+    const struck = faults === undefined || faults.empty ? undefined : faults.strike({ ...faultContext, point: 'connect' })
     // A peer that reset the connection before we got to it leaves a socket without an address.
-    if (this.#closed || socket.remoteAddress === undefined || struck?.action.kind === 'close' || struck?.action.kind === 'fail') {
+    if (
+      this.#closed ||
+      this.#suspended ||
+      socket.remoteAddress === undefined ||
+      struck?.action.kind === 'close' ||
+      struck?.action.kind === 'fail'
+    ) {
       socket.on('error', () => {})
       socket.destroy()
       return

@@ -48,7 +48,8 @@ export class RequestDispatcher {
     else {
       applyFault(struck, connection, RemotingCommand.response(request, SYSTEM_ERROR), {
         proceed: () => this.#handle(connection, request),
-        answer: (code, remark) => this.#answer(connection, request, RemotingCommand.response(request, code, remark))
+        answer: (code, remark, body) =>
+          this.#answer(connection, request, RemotingCommand.response(request, code, remark, undefined, body))
       })
     }
   }
@@ -94,7 +95,8 @@ export class RequestDispatcher {
     else {
       applyFault(struck, connection, response, {
         proceed: () => this.#send(connection, request, response),
-        answer: (code, remark) => this.#send(connection, request, RemotingCommand.response(request, code, remark))
+        answer: (code, remark, body) =>
+          this.#send(connection, request, RemotingCommand.response(request, code, remark, undefined, body))
       })
     }
   }

@@ -18,6 +18,10 @@ export class ConsumerManager {
     this.#notify = notify
   }
 
+  get groups(): Iterable<ConsumerGroupInfo> {
+    return this.#groups.values()
+  }
+
   getConsumerGroupInfo(group: string): ConsumerGroupInfo | undefined {
     return this.#groups.get(group)
   }
