@@ -41,7 +41,8 @@ export class CommitLog {
   readonly #deps: CommitLogDeps
   /** Reused for each record: a put makes no object that it does not give away. */
   readonly #fields: StoredMessageFields & { bodyCRC: number }
-  #storeTimestamp = 0
+  /** Of the last record; a record without one counts as damaged, so that it is never 0, wherever the wall clock stands. */
+  #storeTimestamp = 1
   /** Monotonic clock, ms: when an append that a fault holds up took the log. */
   #beginTimeInLock: number | undefined
   readonly #closing: Deferred<void> = deferred<void>()

@@ -76,6 +76,8 @@ export class ConsumeQueueStore {
     if (recent !== undefined && recent.topic === name) return recent
     let topic = this.#topics.get(name)
     if (topic === undefined) {
+      // Recovery takes a record with such a topic for a torn one.
+      if (name === '' || name.includes('\0')) throw new Error(`topic ${JSON.stringify(name)} cannot be stored`)
       topic = new TopicQueues(name, this.#files)
       this.#topics.set(name, topic)
     }

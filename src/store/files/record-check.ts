@@ -2,7 +2,6 @@ import { crc32 } from '../../protocol/crc32.ts'
 import {
   BLANK_MAGIC,
   BORN_HOST_AT,
-  BORN_TIMESTAMP_AT,
   MAGIC_AT,
   MESSAGE_MAGIC_V1,
   PHYSICAL_OFFSET_AT,
@@ -18,10 +17,6 @@ const HEAD_BYTES = 112
 const FIXED = 75
 const LONGEST_TOPIC = 32_767
 const LONGEST_PROPERTIES = 32_767
-/** A topic has no checksum: what a torn write leaves of it are zeros. */
-const LOWEST_IN_TOPIC = 0x21
-/** Bits of sysFlag that have a meaning in any version up to 5.x, and room for more. */
-const KNOWN_SYS_FLAGS = 0xffff
 
 /** What stands at a position of the log. */
 export type Verdict =
@@ -35,7 +30,8 @@ export type Verdict =
 
 /**
  * Judges the bytes at a position; Java's `checkMessageAndReturnSize`, and what it leaves out: the physical offset has to be the record's own,
- * and no size is believed before it fits the others.
+ * and no size is believed before it fits the others. What a client chooses (sysFlag, born timestamp, queue, properties) is not judged: nobody's
+ * message may make the log look damaged.
  *
  * @param bytes from `at` on the log's bytes, as many as were read.
  * @param remaining bytes of the segment from here to its end.
@@ -60,9 +56,7 @@ function checkHead(bytes: Buffer, at: number, physicalOffset: number, size: numb
     return bad(`its physical offset says ${readLong(bytes, at + PHYSICAL_OFFSET_AT)}`)
   }
   const sysFlag = bytes.readInt32BE(at + SYS_FLAG_AT)
-  if ((sysFlag & ~KNOWN_SYS_FLAGS) !== 0) return bad(`sysFlag ${sysFlag} is not known`)
   if (bytes.readInt32BE(at + QUEUE_OFFSET_AT) < 0) return bad('its queue offset is negative')
-  if (bytes.readInt32BE(at + BORN_TIMESTAMP_AT) < 0) return bad('its born timestamp is negative')
   const bornHost = (sysFlag & SysFlag.BORNHOST_V6) !== 0 ? 20 : 8
   const storeHost = (sysFlag & SysFlag.STOREHOST_V6) !== 0 ? 20 : 8
   const storeTimestampAt = at + BORN_HOST_AT + bornHost
@@ -82,9 +76,9 @@ function checkHead(bytes: Buffer, at: number, physicalOffset: number, size: numb
   const topicLength = narrow ? bytes.readInt8(topicLengthAt) : rest < 4 ? -1 : bytes.readInt16BE(topicLengthAt)
   const topicSize = narrow ? 1 : 2
   if (topicLength <= 0 || topicLength > rest - topicSize - 2) return bad(`topic length ${topicLength}`)
-  for (let i = topicLengthAt + topicSize; i < topicLengthAt + topicSize + topicLength; i++) {
-    if (bytes[i]! < LOWEST_IN_TOPIC) return bad('its topic is none')
-  }
+  // It has no checksum: what a torn write leaves of it are zeros.
+  const topicEnd = topicLengthAt + topicSize + topicLength
+  for (let i = topicLengthAt + topicSize; i < topicEnd; i++) if (bytes[i] === 0) return bad('its topic is none')
   const propertiesLength = bytes.readInt16BE(topicLengthAt + topicSize + topicLength)
   if (propertiesLength !== rest - topicSize - topicLength - 2) {
     return bad(`properties length ${propertiesLength}, ${rest - topicSize - topicLength - 2} bytes are left`)
