@@ -216,7 +216,7 @@ describe('name servers that fail', () => {
     expect(rig.clock.monotonic()).toBe(0)
   })
 
-  it('net-N14 a changed list is followed, and connections to removed servers are closed', async () => {
+  it('net-N14 producer-31 a changed list is followed, and connections to removed servers are closed', async () => {
     const [a, b] = [await rig.nameServer(), await rig.nameServer()]
     await rig.register({})
     const instance = rig.instance({ namesrvAddr: a.addr })

@@ -30,7 +30,7 @@ describe('name server addresses', () => {
     expect(parseNameServerAddresses(' ; ')).toEqual([])
   })
 
-  it('names the text that is no address, and says that lists are not fetched', () => {
+  it('producer-31 names the text that is no address, and says that lists are not fetched', () => {
     expect(errorOf('a:1;localhost').message).toContain('"localhost" is not an address')
     expect(errorOf('a:70000').code).toBe('BAD_ADDRESS')
     const page = errorOf('http://jmenv.example.com:8080/rocketmq/nsaddr')
