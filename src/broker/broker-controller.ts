@@ -77,7 +77,7 @@ export interface BrokerControllerOptions {
   topics?: Record<string, { queues?: number | undefined; perm?: number | undefined }> | undefined
 }
 
-/** How often clients are looked for that have not been heard of, ms. */
+/** How often clients are looked for that have not been heard of, and counters are sampled, ms. */
 const CLIENT_SCAN_MILLIS = 10_000
 /** How far below the broker's port its second one is. */
 const FAST_PORT_BELOW = 2
@@ -415,6 +415,7 @@ export class BrokerController implements BrokerServices {
       () => {
         this.producerManager.scanNotActive(this.config.channelExpiredTimeout)
         this.consumerManager.scanNotActive(this.config.channelExpiredTimeout)
+        this.brokerStatsManager.sample(this.clock.now())
         this.#scanClients()
       },
       CLIENT_SCAN_MILLIS,

@@ -9,6 +9,7 @@ import type { ConsumerManager } from './client/consumer-manager.ts'
 import type { ProducerManager } from './client/producer-manager.ts'
 import type { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import type { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
+import type { HAService } from './ha/ha-service.ts'
 import type { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import type { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
 import type { ScheduleMessageService } from './schedule/schedule-message-service.ts'
@@ -38,6 +39,9 @@ export interface BrokerServices {
   readonly delayOffsets: ReadonlyMap<number, number>
   /** The address records carry; known once the broker listens. */
   readonly storeHost: HostAddress
+  /** `host:port` as it is announced. */
+  readonly addr: string
+  readonly haService: HAService
   /** What remarks name the broker by: `brokerIP1`, or the bound address. */
   readonly brokerIP: string
 }

@@ -3,3 +3,6 @@ export const REJECTED = '[REJECTREQUEST]system busy, start flow control for a wh
 
 /** The tail that 5.3.3 puts behind remarks people ask about. */
 export const FAQ = '\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.'
+
+/** What a real broker says with code 0 here and there; clients go by the code. */
+export const NOT_SET = 'not set any response code'

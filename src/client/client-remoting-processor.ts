@@ -8,6 +8,16 @@ import type { Connection } from '../transport/connection.ts'
 import type { RemotingClient } from '../transport/remoting-client.ts'
 import type { ProducerHandle } from './producer-handle.ts'
 
+/** What a client answers, and how far, as docs/compatibility.md says. */
+export const SERVED_BY_CLIENT: ReadonlyArray<readonly [code: number, served: string]> = [
+  [RequestCode.CHECK_TRANSACTION_STATE, 'whole'],
+  [RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT, 'whole'],
+  [RequestCode.NOTIFY_CONSUMER_IDS_CHANGED, 'taken, without effect'],
+  [RequestCode.RESET_CONSUMER_CLIENT_OFFSET, 'taken, without effect'],
+  [RequestCode.GET_CONSUMER_RUNNING_INFO, 'code 1: there are no consumers'],
+  [RequestCode.CONSUME_MESSAGE_DIRECTLY, 'code 1: there are no consumers']
+]
+
 /**
  * What brokers ask of a client; Java's `ClientRemotingProcessor` for one without consumers. Everything else is answered with
  * "not supported".

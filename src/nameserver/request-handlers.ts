@@ -1,5 +1,5 @@
 import { RequestCode } from '../protocol/codes.ts'
-import type { RequestDispatcher } from '../transport/request-dispatcher.ts'
+import type { RequestDispatcher, RequestHandler } from '../transport/request-dispatcher.ts'
 import type { HandlerContext } from './handler-context.ts'
 import { putKVConfig } from './handlers/100-put-kv-config.ts'
 import { getKVConfig } from './handlers/101-get-kv-config.ts'
@@ -25,29 +25,35 @@ import { addWritePermOfBroker } from './handlers/327-add-write-perm-of-broker.ts
 import { getBrokerMemberGroup } from './handlers/901-get-broker-member-group.ts'
 import { brokerHeartbeat } from './handlers/904-broker-heartbeat.ts'
 
-/** Everything a name server answers. */
+type HandlerFactory = (context: HandlerContext) => RequestHandler
+
+/** Everything a name server answers, and how far, as docs/compatibility.md says; all other codes are answered with 3. */
+export const SERVED_BY_NAME_SERVER: ReadonlyArray<readonly [code: number, factory: HandlerFactory, served: string]> = [
+  [RequestCode.PUT_KV_CONFIG, putKVConfig, 'in memory'],
+  [RequestCode.GET_KV_CONFIG, getKVConfig, 'in memory'],
+  [RequestCode.DELETE_KV_CONFIG, deleteKVConfig, 'in memory'],
+  [RequestCode.REGISTER_BROKER, registerBroker, 'whole'],
+  [RequestCode.UNREGISTER_BROKER, unregisterBroker, 'whole'],
+  [RequestCode.GET_ROUTEINFO_BY_TOPIC, getRouteInfoByTopic, 'whole'],
+  [RequestCode.GET_BROKER_CLUSTER_INFO, getBrokerClusterInfo, 'whole'],
+  [RequestCode.WIPE_WRITE_PERM_OF_BROKER, wipeWritePermOfBroker, 'whole'],
+  [RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, getAllTopicList, 'whole'],
+  [RequestCode.DELETE_TOPIC_IN_NAMESRV, deleteTopic, 'whole'],
+  [RequestCode.REGISTER_TOPIC_IN_NAMESRV, registerTopic, 'whole'],
+  [RequestCode.GET_KVLIST_BY_NAMESPACE, getKVListByNamespace, 'in memory'],
+  [RequestCode.GET_TOPICS_BY_CLUSTER, getTopicsByCluster, 'whole'],
+  [RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS, getSystemTopicList, 'whole'],
+  [RequestCode.GET_UNIT_TOPIC_LIST, getUnitTopicList, 'whole'],
+  [RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST, getHasUnitSubTopicList, 'whole'],
+  [RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST, getHasUnitSubUnunitTopicList, 'whole'],
+  [RequestCode.UPDATE_NAMESRV_CONFIG, updateNamesrvConfig, 'refused with 16'],
+  [RequestCode.GET_NAMESRV_CONFIG, getNamesrvConfig, 'the settings that are served'],
+  [RequestCode.QUERY_DATA_VERSION, queryDataVersion, 'whole'],
+  [RequestCode.ADD_WRITE_PERM_OF_BROKER, addWritePermOfBroker, 'whole'],
+  [RequestCode.GET_BROKER_MEMBER_GROUP, getBrokerMemberGroup, 'whole'],
+  [RequestCode.BROKER_HEARTBEAT, brokerHeartbeat, 'whole']
+]
+
 export function registerHandlers(dispatcher: RequestDispatcher, context: HandlerContext): void {
-  dispatcher.register(RequestCode.PUT_KV_CONFIG, putKVConfig(context))
-  dispatcher.register(RequestCode.GET_KV_CONFIG, getKVConfig(context))
-  dispatcher.register(RequestCode.DELETE_KV_CONFIG, deleteKVConfig(context))
-  dispatcher.register(RequestCode.REGISTER_BROKER, registerBroker(context))
-  dispatcher.register(RequestCode.UNREGISTER_BROKER, unregisterBroker(context))
-  dispatcher.register(RequestCode.GET_ROUTEINFO_BY_TOPIC, getRouteInfoByTopic(context))
-  dispatcher.register(RequestCode.GET_BROKER_CLUSTER_INFO, getBrokerClusterInfo(context))
-  dispatcher.register(RequestCode.WIPE_WRITE_PERM_OF_BROKER, wipeWritePermOfBroker(context))
-  dispatcher.register(RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, getAllTopicList(context))
-  dispatcher.register(RequestCode.DELETE_TOPIC_IN_NAMESRV, deleteTopic(context))
-  dispatcher.register(RequestCode.REGISTER_TOPIC_IN_NAMESRV, registerTopic(context))
-  dispatcher.register(RequestCode.GET_KVLIST_BY_NAMESPACE, getKVListByNamespace(context))
-  dispatcher.register(RequestCode.GET_TOPICS_BY_CLUSTER, getTopicsByCluster(context))
-  dispatcher.register(RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS, getSystemTopicList(context))
-  dispatcher.register(RequestCode.GET_UNIT_TOPIC_LIST, getUnitTopicList(context))
-  dispatcher.register(RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST, getHasUnitSubTopicList(context))
-  dispatcher.register(RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST, getHasUnitSubUnunitTopicList(context))
-  dispatcher.register(RequestCode.UPDATE_NAMESRV_CONFIG, updateNamesrvConfig())
-  dispatcher.register(RequestCode.GET_NAMESRV_CONFIG, getNamesrvConfig(context))
-  dispatcher.register(RequestCode.QUERY_DATA_VERSION, queryDataVersion(context))
-  dispatcher.register(RequestCode.ADD_WRITE_PERM_OF_BROKER, addWritePermOfBroker(context))
-  dispatcher.register(RequestCode.GET_BROKER_MEMBER_GROUP, getBrokerMemberGroup(context))
-  dispatcher.register(RequestCode.BROKER_HEARTBEAT, brokerHeartbeat(context))
+  for (const [code, factory] of SERVED_BY_NAME_SERVER) dispatcher.register(code, factory(context))
 }

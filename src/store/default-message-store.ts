@@ -20,6 +20,7 @@ import { checkMessage } from './put-checks.ts'
 import { type QueryMessageResult, queryByKey } from './query-message.ts'
 import { isRecordMagic, readLong, STORE_TIMESTAMP_END, storeTimestampOf } from './record-format.ts'
 import { ReputService } from './reput-service.ts'
+import { capacityText, doubleText, humanReadableByteCount } from './runtime-figures.ts'
 import { StoreFaults } from './store-faults.ts'
 import { StoreStatsService } from './store-stats-service.ts'
 import type {
@@ -452,12 +453,16 @@ export class DefaultMessageStore {
 
   /** Figures under Java's names. */
   runtimeInfo(): Map<string, string> {
+    const diskRatio = doubleText(Math.round((this.#clean?.used ?? 0) * 100) / 100)
     return this.stats
       .runtimeInfo()
       .set('commitLogMinOffset', String(this.#storage.minOffset))
       .set('commitLogMaxOffset', String(this.#storage.maxOffset))
       .set('dispatchBehindBytes', String(this.dispatchBehindBytes()))
-      .set('remainHowManyDataToFlush', String(this.remainHowManyDataToFlush()))
+      .set('remainHowManyDataToFlush', humanReadableByteCount(this.remainHowManyDataToFlush()))
+      .set('commitLogDirCapacity', capacityText(this.#files?.root))
+      .set('commitLogDiskRatio', diskRatio)
+      .set('consumeQueueDiskRatio', diskRatio)
       .set('pageCacheLockTimeMills', String(Math.round(this.#commitLog.lockTimeMills)))
       .set('earliestMessageTimeStamp', String(this.getEarliestMessageTime()))
   }

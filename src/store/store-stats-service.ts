@@ -1,3 +1,5 @@
+import { doubleText } from './runtime-figures.ts'
+
 const BUCKET_LIMITS = [0, 10, 50, 100, 200, 500, 1000, 2000, 3000, 4000, 5000, 10_000]
 const BUCKET_NAMES = [
   '[<=0ms]',
@@ -105,7 +107,7 @@ export class StoreStatsService {
   runtimeInfo(): Map<string, string> {
     const times = this.putMessageTimesTotal
     const tps = (of: (sample: Sample) => number): string =>
-      [10, 60, 600].map((seconds) => String(this.#rate(seconds, of))).join(' ')
+      [10, 60, 600].map((seconds) => doubleText(this.#rate(seconds, of))).join(' ')
     return new Map([
       ['bootTimestamp', String(this.bootTimestamp)],
       ['runtime', formatRuntime(this.#monotonic() - this.#started)],
@@ -114,7 +116,7 @@ export class StoreStatsService {
       ['putMessageFailedTimes', String(this.putMessageFailedTimes)],
       ['putMessageSizeTotal', String(this.putMessageSizeTotal)],
       ['putMessageDistributeTime', [...this.putMessageDistributeTime()].map(([name, count]) => `${name}:${count}`).join(' ')],
-      ['putMessageAverageSize', String(times === 0 ? 0 : this.putMessageSizeTotal / times)],
+      ['putMessageAverageSize', doubleText(times === 0 ? 0 : this.putMessageSizeTotal / times)],
       ['dispatchMaxBuffer', '0'],
       ['getMessageEntireTimeMax', String(Math.round(this.getMessageEntireTimeMax))],
       ['putTps', tps((sample) => sample.put)],

@@ -210,7 +210,7 @@ describe('sends', () => {
     const stats = rig.broker.brokerStatsManager
     expect(stats.get('TOPIC_PUT_NUMS', 'T')).toEqual({ value: 3, times: 2 })
     expect(stats.get('TOPIC_PUT_SIZE', 'T')!.value).toBe(rig.broker.store.getMaxPhyOffset())
-    expect(stats.brokerPut).toEqual({ value: 3, times: 2 })
+    expect(stats.get('BROKER_PUT_NUMS', 'DefaultCluster')).toMatchObject({ value: 3, times: 2 })
     expect(stats.get('TOPIC_PUT_NUMS', 'SELF_TEST_TOPIC')).toBeUndefined()
   })
 

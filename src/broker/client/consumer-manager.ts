@@ -26,6 +26,17 @@ export class ConsumerManager {
     return this.#groups.get(group)
   }
 
+  /** Groups with members that subscribe to a topic. */
+  queryTopicConsumeByWho(topic: string): string[] {
+    return [...this.#groups.values()].filter((info) => info.subscriptions.has(topic)).map((info) => info.group)
+  }
+
+  /** Whether a group, as far as its members say, does not subscribe to a topic: what it committed there is of the past. */
+  hasLeftTopic(group: string, topic: string): boolean {
+    const subscriptions = this.#groups.get(group)?.subscriptions
+    return subscriptions !== undefined && subscriptions.size > 0 && !subscriptions.has(topic)
+  }
+
   /**
    * One group of a heartbeat. Members are told before this returns.
    * @param subscriptions undefined keeps what is known (heartbeat V2 without subscriptions).

@@ -93,6 +93,15 @@ export class SubscriptionGroupManager {
     this.#onVersion?.()
   }
 
+  /** @returns whether there was such a group. */
+  delete(group: string): boolean {
+    if (!this.#table.delete(group)) return false
+    this.dataVersion.timestamp = this.#clock.now()
+    this.dataVersion.counter++
+    this.#onVersion?.()
+    return true
+  }
+
   isVersion(version: DataVersion): boolean {
     return isSameVersion(this.dataVersion, version)
   }

@@ -65,6 +65,11 @@ export class HAConnection {
     return this.#slaveAckOffset
   }
 
+  /** The log goes out from here; -1 before the slave has said where it ends. */
+  get transferFromWhere(): number {
+    return this.#nextTransferFromWhere
+  }
+
   /** Sends what the slave does not have yet, as far as the socket takes it. */
   transfer(): void {
     const { store, clock } = this.#master

@@ -65,6 +65,11 @@ export class HAService implements ReplicaService, HAMaster {
     return count
   }
 
+  /** Slaves that are connected and have said where their logs end. */
+  *slaves(): IterableIterator<HAConnection> {
+    for (const connection of this.#connections) if (connection.isSlave) yield connection
+  }
+
   /** Behind everything that any slave has confirmed. */
   get push2SlaveMaxOffset(): number {
     return this.#push2SlaveMaxOffset

@@ -7,13 +7,11 @@ import { isSystemTopic } from '../../protocol/topics.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
 import { topicNameError } from '../names.ts'
+import { NOT_SET } from '../remarks.ts'
 import { systemTopicNames } from '../topic/system-topics.ts'
 import { parseTopicAttributes } from '../topic/topic-attributes.ts'
 import { newTopicConfig } from '../topic/topic-config.ts'
 import { MAX_QUEUE_NUMS } from '../topic/topic-config-manager.ts'
-
-/** What a real broker says with code 0 here; clients go by the code. */
-const CREATED_REMARK = 'not set any response code'
 
 /** Code 17: creates a topic or replaces its settings. */
 export function updateAndCreateTopic(broker: BrokerServices): RequestHandler {
@@ -49,8 +47,8 @@ export function updateAndCreateTopic(broker: BrokerServices): RequestHandler {
     const existing = broker.topicConfigManager.selectTopicConfig(topic)
     // Asking for what is there already changes no version.
     if (existing !== undefined && topicConfigText(existing) === topicConfigText(topicConfig))
-      return RemotingCommand.response(request, ResponseCode.SUCCESS, CREATED_REMARK)
+      return RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET)
     broker.topicConfigManager.updateTopicConfig(topicConfig)
-    return RemotingCommand.response(request, ResponseCode.SUCCESS, CREATED_REMARK)
+    return RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET)
   }
 }

@@ -14,7 +14,8 @@ import { queryConsumerOffset } from './14-query-consumer-offset.ts'
 import { updateConsumerOffset } from './15-update-consumer-offset.ts'
 import { updateAndCreateTopic } from './17-update-and-create-topic.ts'
 import { getAllTopicConfig, getSystemTopicListFromBroker, getTopicConfig } from './21-get-all-topic-config.ts'
-import { getBrokerConfig, getBrokerRuntimeInfo, updateBrokerConfig } from './25-update-broker-config.ts'
+import { getBrokerConfig, updateBrokerConfig } from './25-update-broker-config.ts'
+import { getBrokerRuntimeInfo } from './28-get-broker-runtime-info.ts'
 import { searchOffsetByTimestamp } from './29-search-offset-by-timestamp.ts'
 import { getEarliestMessageStoreTime, getMaxOffset, getMinOffset } from './30-get-max-offset.ts'
 import { viewMessageById } from './33-view-message-by-id.ts'
@@ -33,56 +34,97 @@ import {
 } from './200-update-and-create-subscription-group.ts'
 import { getTopicStatsInfo } from './202-get-topic-stats-info.ts'
 import { getConsumerConnectionList, getProducerConnectionList } from './203-get-consumer-connection-list.ts'
+import { deleteSubscriptionGroup } from './207-delete-subscription-group.ts'
+import { getConsumeStats } from './208-get-consume-stats.ts'
 import { deleteTopicInBroker } from './215-delete-topic-in-broker.ts'
+import { querySubscriptionByConsumer, queryTopicConsumeByWho, queryTopicsByConsumer } from './300-query-topic-consume-by-who.ts'
+import { queryConsumeTimeSpan } from './303-query-consume-time-span.ts'
+import { cleanExpiredConsumeQueue, cleanUnusedTopic, deleteExpiredCommitLog } from './306-clean-expired-consume-queue.ts'
+import { queryCorrectionOffset } from './308-query-correction-offset.ts'
+import { cloneGroupOffset } from './314-clone-group-offset.ts'
+import { viewBrokerStatsData } from './315-view-broker-stats-data.ts'
+import { getBrokerConsumeStats } from './317-get-broker-consume-stats.ts'
+import { queryConsumeQueue } from './321-query-consume-queue.ts'
 import { sendReplyMessage } from './324-send-reply-message.ts'
+import { getAllProducerInfo } from './328-get-all-producer-info.ts'
 import { recallMessage } from './370-recall-message.ts'
+import { getBrokerHaStatus } from './907-get-broker-ha-status.ts'
 
 type HandlerFactory = (broker: BrokerServices) => RequestHandler
 
-/** Every request code the broker serves; all others are answered with code 3. */
-const FACTORIES: ReadonlyArray<readonly [codes: readonly number[], factory: HandlerFactory]> = [
-  [[RequestCode.SEND_MESSAGE, RequestCode.SEND_MESSAGE_V2, RequestCode.SEND_BATCH_MESSAGE], sendMessage],
-  [[RequestCode.SEND_REPLY_MESSAGE, RequestCode.SEND_REPLY_MESSAGE_V2], sendReplyMessage],
-  [[RequestCode.PULL_MESSAGE, RequestCode.LITE_PULL_MESSAGE], pullMessage],
-  [[RequestCode.QUERY_MESSAGE], queryMessage],
-  [[RequestCode.QUERY_CONSUMER_OFFSET], queryConsumerOffset],
-  [[RequestCode.UPDATE_CONSUMER_OFFSET], updateConsumerOffset],
-  [[RequestCode.UPDATE_AND_CREATE_TOPIC], updateAndCreateTopic],
-  [[RequestCode.GET_ALL_TOPIC_CONFIG], getAllTopicConfig],
-  [[RequestCode.UPDATE_BROKER_CONFIG], updateBrokerConfig],
-  [[RequestCode.GET_BROKER_CONFIG], getBrokerConfig],
-  [[RequestCode.GET_BROKER_RUNTIME_INFO], getBrokerRuntimeInfo],
-  [[RequestCode.SEARCH_OFFSET_BY_TIMESTAMP], searchOffsetByTimestamp],
-  [[RequestCode.GET_MAX_OFFSET], getMaxOffset],
-  [[RequestCode.GET_MIN_OFFSET], getMinOffset],
-  [[RequestCode.GET_EARLIEST_MSG_STORETIME], getEarliestMessageStoreTime],
-  [[RequestCode.VIEW_MESSAGE_BY_ID], viewMessageById],
-  [[RequestCode.HEART_BEAT], heartBeat],
-  [[RequestCode.UNREGISTER_CLIENT], unregisterClient],
-  [[RequestCode.CONSUMER_SEND_MSG_BACK], consumerSendMsgBack],
-  [[RequestCode.END_TRANSACTION], endTransaction],
-  [[RequestCode.GET_CONSUMER_LIST_BY_GROUP], getConsumerListByGroup],
-  [[RequestCode.LOCK_BATCH_MQ], lockBatchMq],
-  [[RequestCode.UNLOCK_BATCH_MQ], unlockBatchMq],
-  [[RequestCode.GET_ALL_CONSUMER_OFFSET], getAllConsumerOffset],
-  [[RequestCode.GET_ALL_DELAY_OFFSET], getAllDelayOffset],
-  [[RequestCode.CHECK_CLIENT_CONFIG], checkClientConfig],
-  [[RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP], updateAndCreateSubscriptionGroup],
-  [[RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG], getAllSubscriptionGroupConfig],
-  [[RequestCode.GET_TOPIC_STATS_INFO], getTopicStatsInfo],
-  [[RequestCode.GET_CONSUMER_CONNECTION_LIST], getConsumerConnectionList],
-  [[RequestCode.GET_PRODUCER_CONNECTION_LIST], getProducerConnectionList],
-  [[RequestCode.DELETE_TOPIC_IN_BROKER], deleteTopicInBroker],
-  [[RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_BROKER], getSystemTopicListFromBroker],
-  [[RequestCode.GET_TOPIC_CONFIG], getTopicConfig],
-  [[RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG], getSubscriptionGroupConfig],
-  [[RequestCode.RECALL_MESSAGE], recallMessage]
+/** Every request code the broker serves, and how far, as docs/compatibility.md says; all others are answered with code 3. */
+export const SERVED_BY_BROKER: ReadonlyArray<readonly [codes: readonly number[], factory: HandlerFactory, served: string]> = [
+  [
+    [RequestCode.SEND_MESSAGE, RequestCode.SEND_MESSAGE_V2, RequestCode.SEND_BATCH_MESSAGE],
+    sendMessage,
+    'whole; half, delayed and retry messages included, as above'
+  ],
+  [
+    [RequestCode.SEND_REPLY_MESSAGE, RequestCode.SEND_REPLY_MESSAGE_V2],
+    sendReplyMessage,
+    'whole: handed to the requester (326) and stored'
+  ],
+  [[RequestCode.PULL_MESSAGE, RequestCode.LITE_PULL_MESSAGE], pullMessage, 'with tags and long polling'],
+  [[RequestCode.QUERY_MESSAGE], queryMessage, 'by key and unique key'],
+  [[RequestCode.QUERY_CONSUMER_OFFSET], queryConsumerOffset, 'whole'],
+  [[RequestCode.UPDATE_CONSUMER_OFFSET], updateConsumerOffset, 'whole'],
+  [[RequestCode.UPDATE_AND_CREATE_TOPIC], updateAndCreateTopic, 'whole'],
+  [[RequestCode.GET_ALL_TOPIC_CONFIG], getAllTopicConfig, 'whole'],
+  [[RequestCode.UPDATE_BROKER_CONFIG], updateBrokerConfig, 'refused with 16'],
+  [[RequestCode.GET_BROKER_CONFIG], getBrokerConfig, 'the settings that are served'],
+  [[RequestCode.GET_BROKER_RUNTIME_INFO], getBrokerRuntimeInfo, 'the figures that are kept, 0 for the rest'],
+  [[RequestCode.SEARCH_OFFSET_BY_TIMESTAMP], searchOffsetByTimestamp, 'whole'],
+  [[RequestCode.GET_MAX_OFFSET], getMaxOffset, 'whole'],
+  [[RequestCode.GET_MIN_OFFSET], getMinOffset, 'whole'],
+  [[RequestCode.GET_EARLIEST_MSG_STORETIME], getEarliestMessageStoreTime, 'whole'],
+  [[RequestCode.VIEW_MESSAGE_BY_ID], viewMessageById, 'by offset'],
+  [[RequestCode.HEART_BEAT], heartBeat, 'producers and consumers, version 2 included'],
+  [[RequestCode.UNREGISTER_CLIENT], unregisterClient, 'whole'],
+  [[RequestCode.CONSUMER_SEND_MSG_BACK], consumerSendMsgBack, 'whole: retries after their delay, dead letters'],
+  [[RequestCode.END_TRANSACTION], endTransaction, 'whole; open half messages are asked about (39)'],
+  [[RequestCode.GET_CONSUMER_LIST_BY_GROUP], getConsumerListByGroup, 'whole'],
+  [[RequestCode.LOCK_BATCH_MQ], lockBatchMq, 'whole'],
+  [[RequestCode.UNLOCK_BATCH_MQ], unlockBatchMq, 'whole'],
+  [[RequestCode.GET_ALL_CONSUMER_OFFSET], getAllConsumerOffset, 'whole'],
+  [[RequestCode.GET_ALL_DELAY_OFFSET], getAllDelayOffset, 'whole'],
+  [[RequestCode.CHECK_CLIENT_CONFIG], checkClientConfig, 'tags; SQL92 is refused'],
+  [[RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP], updateAndCreateSubscriptionGroup, 'whole'],
+  [[RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG], getAllSubscriptionGroupConfig, 'whole'],
+  [[RequestCode.DELETE_SUBSCRIPTIONGROUP], deleteSubscriptionGroup, 'whole'],
+  [[RequestCode.GET_TOPIC_STATS_INFO], getTopicStatsInfo, 'whole'],
+  [[RequestCode.GET_CONSUMER_CONNECTION_LIST], getConsumerConnectionList, 'whole'],
+  [[RequestCode.GET_PRODUCER_CONNECTION_LIST], getProducerConnectionList, 'whole'],
+  [[RequestCode.GET_CONSUME_STATS], getConsumeStats, 'whole; what was pulled and not consumed is not counted (`Inflight` 0)'],
+  [[RequestCode.DELETE_TOPIC_IN_BROKER], deleteTopicInBroker, 'whole'],
+  [[RequestCode.QUERY_TOPIC_CONSUME_BY_WHO], queryTopicConsumeByWho, 'the groups; 5.3.3 names one like the topic besides'],
+  [[RequestCode.QUERY_CONSUME_TIME_SPAN], queryConsumeTimeSpan, 'whole'],
+  [[RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_BROKER], getSystemTopicListFromBroker, 'whole'],
+  [[RequestCode.CLEAN_EXPIRED_CONSUMEQUEUE], cleanExpiredConsumeQueue, 'nothing to do: units go with their messages'],
+  [
+    [RequestCode.QUERY_CORRECTION_OFFSET],
+    queryCorrectionOffset,
+    'whole; commits of the filtered groups are left out, not deleted'
+  ],
+  [[RequestCode.CLONE_GROUP_OFFSET], cloneGroupOffset, 'whole; without `topic` all of them, where 5.3.3 copies none'],
+  [[RequestCode.VIEW_BROKER_STATS_DATA], viewBrokerStatsData, 'whole'],
+  [[RequestCode.CLEAN_UNUSED_TOPIC], cleanUnusedTopic, 'whole'],
+  [[RequestCode.GET_BROKER_CONSUME_STATS], getBrokerConsumeStats, 'whole; `Inflight` 0'],
+  [[RequestCode.QUERY_CONSUME_QUEUE], queryConsumeQueue, 'whole; 10,000 units at most'],
+  [[RequestCode.GET_ALL_PRODUCER_INFO], getAllProducerInfo, 'whole'],
+  [[RequestCode.DELETE_EXPIRED_COMMITLOG], deleteExpiredCommitLog, 'whole'],
+  [[RequestCode.QUERY_TOPICS_BY_CONSUMER], queryTopicsByConsumer, 'whole'],
+  [[RequestCode.QUERY_SUBSCRIPTION_BY_CONSUMER], querySubscriptionByConsumer, 'whole'],
+  [[RequestCode.GET_TOPIC_CONFIG], getTopicConfig, 'whole'],
+  [[RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG], getSubscriptionGroupConfig, 'whole'],
+  [[RequestCode.RECALL_MESSAGE], recallMessage, 'whole, where `recallMessageEnable=true`'],
+  [[RequestCode.GET_BROKER_HA_STATUS], getBrokerHaStatus, 'whole; speeds and times are 0']
 ]
 
 /** Codes whose answer says that a table was changed: it leaves when the table is durable, or says that it is not. */
 const CHANGES_TABLE: ReadonlySet<number> = new Set([
   RequestCode.UPDATE_AND_CREATE_TOPIC,
   RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
+  RequestCode.DELETE_SUBSCRIPTIONGROUP,
   RequestCode.DELETE_TOPIC_IN_BROKER
 ])
 
@@ -113,7 +155,7 @@ export function registerHandlers(
   configFiles?: BrokerConfigFiles,
   fast = false
 ): void {
-  for (const [codes, factory] of FACTORIES) {
+  for (const [codes, factory] of SERVED_BY_BROKER) {
     if (fast && factory === pullMessage) continue
     const plain = factory(broker)
     const waits = codes.some((code) => CHANGES_TABLE.has(code) || MAY_CREATE.has(code))

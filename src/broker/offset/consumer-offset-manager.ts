@@ -38,4 +38,33 @@ export class ConsumerOffsetManager {
     for (const key of this.#offsets.keys()) if (key.startsWith(`${topic}@`)) this.#offsets.delete(key)
     this.#changes++
   }
+
+  /** A group that is gone. */
+  cleanOffset(group: string): void {
+    for (const key of this.#offsets.keys()) if (key.endsWith(`@${group}`)) this.#offsets.delete(key)
+    this.#changes++
+  }
+
+  /** What a group has committed of a topic, by queue. */
+  queryOffsets(group: string, topic: string): ReadonlyMap<number, number> | undefined {
+    return this.#offsets.get(`${topic}@${group}`)
+  }
+
+  /** Another group goes on from where one is. */
+  cloneOffset(srcGroup: string, destGroup: string, topic: string): void {
+    const offsets = this.queryOffsets(srcGroup, topic)
+    if (offsets === undefined) return
+    this.#offsets.set(`${topic}@${destGroup}`, new Map(offsets))
+    this.#changes++
+  }
+
+  /** Topics of which a group has committed something. */
+  whichTopicByConsumer(group: string): string[] {
+    return [...this.#offsets.keys()].filter((key) => key.endsWith(`@${group}`)).map((key) => key.slice(0, key.indexOf('@')))
+  }
+
+  /** Groups that have committed something of a topic. */
+  whichGroupByTopic(topic: string): string[] {
+    return [...this.#offsets.keys()].filter((key) => key.startsWith(`${topic}@`)).map((key) => key.slice(topic.length + 1))
+  }
 }

@@ -1,18 +1,27 @@
-/** A sum and how often something was added to it. */
-export interface StatsItem {
-  value: number
-  times: number
-}
+import { isSystemTopic } from '../../protocol/topics.ts'
+import { STATS_SPANS, StatsItem, type StatsSpan, samplingPeriod } from './stats-item.ts'
 
 /** The put counters of one topic, kept together so that a send looks up one entry. */
 export interface TopicPutStats {
   readonly nums: StatsItem
   readonly size: StatsItem
+  readonly system: boolean
 }
 
+/** Messages of users, in and out, at the last two midnights; Java's `BrokerStats`. */
+export interface MorningTotals {
+  putYesterday: number
+  putToday: number
+  getYesterday: number
+  getToday: number
+}
+
+/** A sample may be taken so much before its time: timers are not exact. */
+const EARLY_MILLIS = 5000
+
 /**
- * Counters of Java's `BrokerStatsManager` by its item names: plain sums since the start. Keys are topics, `topic@group`,
- * `topic@queueId` or the cluster, as Java has them.
+ * Counters of Java's `BrokerStatsManager` by its item names: sums since the start, and what they were over the last minute, hour and day.
+ * Keys are topics, `topic@group`, `topic@queueId` or the cluster, as Java has them.
  */
 export class BrokerStatsManager {
   readonly #cluster: string
@@ -20,18 +29,57 @@ export class BrokerStatsManager {
   readonly #items = new Map<string, Map<string, StatsItem>>()
   readonly #brokerPut: StatsItem
   readonly #brokerGet: StatsItem
+  /** The same without the topics that the broker has for itself. */
+  readonly #userPut: StatsItem
+  readonly #userGet: StatsItem
+  /** When each span was sampled last, wall clock, ms. */
+  readonly #lastSample = new Map<StatsSpan, number>()
+  /** The day of the last sample, in the time zone of the process. */
+  #day: string | undefined
+  readonly #mornings: MorningTotals = { putYesterday: 0, putToday: 0, getYesterday: 0, getToday: 0 }
 
   constructor(clusterName: string) {
     this.#cluster = clusterName
     this.#brokerPut = this.#item('BROKER_PUT_NUMS', clusterName)
     this.#brokerGet = this.#item('BROKER_GET_NUMS', clusterName)
+    this.#userPut = this.#item('BROKER_PUT_NUMS_WITHOUT_SYSTEM_TOPIC', clusterName)
+    this.#userGet = this.#item('BROKER_GET_NUMS_WITHOUT_SYSTEM_TOPIC', clusterName)
+  }
+
+  /**
+   * Takes the samples that are due; to be called every ten seconds.
+   * @param now wall clock, ms
+   */
+  sample(now: number): void {
+    for (const span of STATS_SPANS) {
+      const last = this.#lastSample.get(span)
+      // A clock that was set back is believed.
+      if (last !== undefined && now >= last && now - last < samplingPeriod(span) - EARLY_MILLIS) continue
+      this.#lastSample.set(span, now)
+      for (const items of this.#items.values()) for (const item of items.values()) item.sample(span, now)
+    }
+    this.#noteMorning(now)
+  }
+
+  /** Totals at the last two midnights. */
+  get mornings(): Readonly<MorningTotals> {
+    return this.#mornings
+  }
+
+  /** Messages that a group got of a topic in the last minute, per second. */
+  tpsGroupGetNums(group: string, topic: string): number {
+    return this.get('GROUP_GET_NUMS', `${topic}@${group}`)?.snapshot('minute').tps ?? 0
   }
 
   /** A put of `messages` records with `bytes` altogether succeeded. */
   incPut(topic: string, messages: number, bytes: number): void {
     let stats = this.#topicPut.get(topic)
     if (stats === undefined) {
-      stats = { nums: this.#item('TOPIC_PUT_NUMS', topic), size: this.#item('TOPIC_PUT_SIZE', topic) }
+      stats = {
+        nums: this.#item('TOPIC_PUT_NUMS', topic),
+        size: this.#item('TOPIC_PUT_SIZE', topic),
+        system: isSystemTopic(topic)
+      }
       this.#topicPut.set(topic, stats)
     }
     stats.nums.value += messages
@@ -40,6 +88,7 @@ export class BrokerStatsManager {
     stats.size.times++
     this.#brokerPut.value += messages
     this.#brokerPut.times++
+    if (!stats.system) this.#userPut.value += messages
   }
 
   incQueuePut(topic: string, queueId: number, messages: number, bytes: number): void {
@@ -52,6 +101,7 @@ export class BrokerStatsManager {
     this.#add('GROUP_GET_SIZE', `${topic}@${group}`, bytes)
     this.#brokerGet.value += messages
     this.#brokerGet.times++
+    if (!isSystemTopic(topic)) this.#userGet.value += messages
   }
 
   incSendBack(group: string, topic: string): void {
@@ -63,16 +113,25 @@ export class BrokerStatsManager {
   }
 
   /** Undefined when nothing was counted under that name and key. */
-  get(itemName: string, key: string): Readonly<StatsItem> | undefined {
+  get(itemName: string, key: string): StatsItem | undefined {
     return this.#items.get(itemName)?.get(key)
   }
 
-  get brokerPut(): Readonly<StatsItem> {
-    return this.#brokerPut
+  /** Messages of users that came in since the start. */
+  get userPutNums(): number {
+    return this.#userPut.value
   }
 
-  get brokerGet(): Readonly<StatsItem> {
-    return this.#brokerGet
+  /** Messages of users that were handed out since the start. */
+  get userGetNums(): number {
+    return this.#userGet.value
+  }
+
+  /** Forgets the counters of a group: keys that end with it. */
+  onGroupDeleted(group: string): void {
+    for (const items of this.#items.values()) {
+      for (const key of items.keys()) if (key.endsWith(`@${group}`)) items.delete(key)
+    }
   }
 
   /** Forgets the counters of a topic: exact key, and keys that begin with it. */
@@ -102,9 +161,22 @@ export class BrokerStatsManager {
     }
     let item = items.get(key)
     if (item === undefined) {
-      item = { value: 0, times: 0 }
+      item = new StatsItem()
       items.set(key, item)
     }
     return item
+  }
+
+  #noteMorning(now: number): void {
+    const day = new Date(now).toDateString()
+    if (day === this.#day) return
+    if (this.#day !== undefined) {
+      const mornings = this.#mornings
+      mornings.putYesterday = mornings.putToday
+      mornings.getYesterday = mornings.getToday
+      mornings.putToday = this.#userPut.value
+      mornings.getToday = this.#userGet.value
+    }
+    this.#day = day
   }
 }

@@ -47,6 +47,7 @@ export class CleanService {
   /** Up to where queue and index files were cleaned up. */
   #cleanedOffset = 0
   #full = false
+  #used = 0
 
   constructor(deps: CleanServiceDeps) {
     this.#deps = deps
@@ -63,6 +64,11 @@ export class CleanService {
     this.#pause?.timer.cancel()
     this.#pause?.end()
     await this.#running
+  }
+
+  /** The share of the disk that was in use at the last round, 0 to 1. */
+  get used(): number {
+    return this.#used
   }
 
   /** Deletes files that are old enough in the next rounds whatever hour it is; Java's `executeDeleteFilesManually`. */
@@ -136,6 +142,7 @@ export class CleanService {
   async #diskUsed(): Promise<number> {
     const { config, root, logger, onDiskFull, diskUsed = usedShare } = this.#deps
     const used = await diskUsed(root)
+    this.#used = used
     const full = used * 100 > config.diskSpaceWarningLevelRatio
     if (full === this.#full) return used
     this.#full = full

@@ -38,7 +38,7 @@ describe('statistics', () => {
 
   it('tell the rate over 10, 60 and 600 s', async () => {
     const { store, clock } = await startStore()
-    expect(store.runtimeInfo().get('putTps')).toBe('0 0 0')
+    expect(store.runtimeInfo().get('putTps')).toBe('0.0 0.0 0.0')
     for (let second = 0; second < 20; second++) {
       for (let i = 0; i < 50; i++) now(store.asyncPutMessage(message()))
       await clock.advance(1000)
@@ -81,7 +81,7 @@ describe('statistics', () => {
     }
     expect(info.get('putMessageTimesTotal')).toBe('1')
     expect(info.get('runtime')).toBe('[ 1 days, 1 hours, 1 minutes, 1 seconds ]')
-    expect(info.get('putMessageAverageSize')).toBe(String(store.getMaxPhyOffset()))
+    expect(info.get('putMessageAverageSize')).toBe(`${store.getMaxPhyOffset()}.0`)
     expect(info.get('commitLogMaxOffset')).toBe(String(store.getMaxPhyOffset()))
     expect(info.get('earliestMessageTimeStamp')).toBe(String(store.getEarliestMessageTime()))
   })
