@@ -117,6 +117,11 @@ export class BrokerStatsManager {
     return this.#items.get(itemName)?.get(key)
   }
 
+  /** All messages that were handed out. */
+  get brokerGet(): Readonly<StatsItem> {
+    return this.#brokerGet
+  }
+
   /** Messages of users that came in since the start. */
   get userPutNums(): number {
     return this.#userPut.value
