@@ -1,6 +1,12 @@
 import { defineConfig, type UserConfig } from 'tsdown'
 
-const library = { index: 'src/index.ts', broker: 'src/broker.ts', otel: 'src/otel.ts', prometheus: 'src/prometheus.ts' }
+const library = {
+  index: 'src/index.ts',
+  broker: 'src/broker.ts',
+  testing: 'src/testing.ts',
+  otel: 'src/otel.ts',
+  prometheus: 'src/prometheus.ts'
+}
 
 const common: UserConfig = {
   platform: 'node',

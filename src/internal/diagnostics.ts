@@ -6,7 +6,7 @@ import { channel, tracingChannel } from 'node:diagnostics_channel'
  * | channel | kind | what is published |
  * | --- | --- | --- |
  * | `rocketmq:producer:send` | tracing | `SendOperation`: a call of send, from the call to its outcome |
- * | `rocketmq:producer:start`, `rocketmq:producer:shutdown` | tracing | `{ producer }` |
+ * | `rocketmq:producer:start`, `rocketmq:producer:shutdown` | tracing | `{ producer, namesrvAddr, network }`, as they were given |
  * | `rocketmq:client:connected`, `rocketmq:client:disconnected` | plain | `{ clientId, addr, error? }` |
  */
 export const sendChannel = tracingChannel('rocketmq:producer:send')

@@ -430,7 +430,8 @@ export class DefaultMQProducerImpl {
   /** Runs `work` as what a tracing channel sees. */
   #observe(channel: typeof startChannel, work: () => Promise<void>): Promise<void> {
     if (!channel.hasSubscribers || this.#owner !== undefined) return work()
-    return channel.tracePromise(work, { producer: this.#producer })
+    const { namesrvAddr, network } = this.#options
+    return channel.tracePromise(work, { producer: this.#producer, namesrvAddr, network })
   }
 
   /** A callback never runs before the call that was given it has returned. */

@@ -8,7 +8,7 @@ import { projectRoot } from './support/temp-project.ts'
 const manifest = readJson<Manifest>(projectRoot, 'package.json')
 const lock = readJson<LockFile>(projectRoot, 'package-lock.json')
 
-const entries = ['index', 'broker', 'otel', 'prometheus']
+const entries = ['index', 'broker', 'testing', 'otel', 'prometheus']
 /** All that is published; what entries share is in `dist/chunks/`. */
 const exact = [
   'LICENSE',
