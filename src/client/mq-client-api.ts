@@ -1,4 +1,5 @@
 import { MQBrokerException, MQClientException, type RocketMQError } from '../internal/errors.ts'
+import { nextTick } from '../internal/turns.ts'
 import { RequestCode, ResponseCode } from '../protocol/codes.ts'
 import { type EndTransactionRequestHeader, encodeEndTransactionHeader } from '../protocol/end-transaction-header.ts'
 import type { Message } from '../protocol/message.ts'
@@ -66,7 +67,7 @@ export class MQClientAPI {
     try {
       request = this.#sendRequest(message, header)
     } catch (error) {
-      process.nextTick(callback, asRocketMQError(error), undefined)
+      nextTick(callback, asRocketMQError(error), undefined)
       return false
     }
     // Looked up now, while the properties are at hand: by the time of the answer they are out of the processor's caches.

@@ -1,7 +1,5 @@
 import type { Clock, Timer } from './clock.ts'
-
-// Taken when the module loads: fake timers of a test runner must not stop the turns between two steps.
-const nextTurn = globalThis.setImmediate
+import { nextTurn } from './turns.ts'
 
 /** Turns of the event loop between two steps: enough for a request, its answer and the caller's promises to pass in memory. */
 const SETTLE_TURNS = 12

@@ -8,6 +8,7 @@ import { MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { GuardedEmitter } from '../internal/guarded-emitter.ts'
 import { guardedLogger } from '../internal/guarded-logger.ts'
 import { type Logger, logText, silentLogger } from '../internal/logger.ts'
+import { nextMicrotask } from '../internal/turns.ts'
 import type { Message } from '../protocol/message.ts'
 import {
   type AccumulatorLimits,
@@ -411,7 +412,7 @@ export class DefaultMQProducerImpl {
       const error = toRocketMQError(thrown)
       const { callback, reject } = outcome
       if (callback === undefined) reject?.(error)
-      else queueMicrotask(() => runCallback<Message>(callback, error, undefined, this))
+      else nextMicrotask(() => runCallback<Message>(callback, error, undefined, this))
     }
   }
 
@@ -438,7 +439,7 @@ export class DefaultMQProducerImpl {
   #refuse(outcome: SendOutcome, error: RocketMQError): void {
     const { callback, reject } = outcome
     if (callback === undefined) reject?.(error)
-    else queueMicrotask(() => runCallback(callback, error, undefined, this))
+    else nextMicrotask(() => runCallback(callback, error, undefined, this))
   }
 }
 

@@ -1,5 +1,6 @@
 import { MQClientException, RequestTimeoutException, type RocketMQError } from '../internal/errors.ts'
 import { WheelEntry } from '../internal/timer-wheel.ts'
+import { nextMicrotask } from '../internal/turns.ts'
 import type { Message } from '../protocol/message.ts'
 import { type AbortListener, unwatchAbort, watchAbort } from './abort-watch.ts'
 import type { RegisteredCall } from './call-registry.ts'
@@ -153,7 +154,7 @@ export class RequestResponseFuture extends WheelEntry implements RegisteredCall,
     const { callback } = this.#outcome
     if (callback === undefined) settle()
     else if (this.returned) call(callback)
-    else queueMicrotask(() => call(callback))
+    else nextMicrotask(() => call(callback))
     this.#context.calls.remove(this)
   }
 

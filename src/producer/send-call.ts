@@ -2,6 +2,7 @@ import type { SendResult } from '../client/send-result.ts'
 import type { Timer } from '../internal/clock.ts'
 import { MQClientException, type RocketMQError, type SendAttempt } from '../internal/errors.ts'
 import { logText } from '../internal/logger.ts'
+import { nextMicrotask } from '../internal/turns.ts'
 import type { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
 import type { CallHolder, Cancellable } from '../transport/in-flight-table.ts'
@@ -283,7 +284,7 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
 
   #call(callback: SendMessageCallback, error: RocketMQError | undefined, result: SendResult | undefined): void {
     if (this.returned) runCallback(callback, error, result, this.context)
-    else queueMicrotask(() => runCallback(callback, error, result, this.context))
+    else nextMicrotask(() => runCallback(callback, error, result, this.context))
   }
 }
 

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { type Logger, logText } from '../internal/logger.ts'
+import { nextTurn } from '../internal/turns.ts'
 import { javaHashCode } from '../protocol/java-hash.ts'
 import { ConsumeQueue } from './consume-queue.ts'
 import { ConsumeQueueFiles } from './files/consume-queue-files.ts'
@@ -145,7 +146,7 @@ export class ConsumeQueueStore {
         if (!/^\d{1,9}$/.test(queueId))
           throw badStore(`${path.join(folder, topic, queueId)} is no folder of a queue`, 'move it away')
         this.topic(topic).queue(Number(queueId)).load(clean)
-        if (!clean || ++queues % QUEUES_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (!clean || ++queues % QUEUES_A_TURN === 0) await new Promise((resolve) => nextTurn(resolve))
       }
     }
   }

@@ -1,3 +1,4 @@
+import { nextTick } from '../internal/turns.ts'
 /**
  * Takes the bytes of a socket that reads into one buffer again and again, which saves an allocation and the stream machinery for each
  * read. What `deliver` is given is only good until it returns. Bytes that come before anybody listens are kept.
@@ -12,7 +13,7 @@ export class ByteReceiver {
       this.#sink = sink
       return
     }
-    process.nextTick(() => {
+    nextTick(() => {
       this.#sink = sink
       for (const bytes of this.#early.splice(0)) sink(bytes)
     })

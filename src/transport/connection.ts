@@ -5,6 +5,7 @@ import { RemotingCommandException, RemotingSendRequestException, RemotingTimeout
 import type { Logger } from '../internal/logger.ts'
 import { logText } from '../internal/logger.ts'
 import type { TimerWheel } from '../internal/timer-wheel.ts'
+import { nextTick } from '../internal/turns.ts'
 import type { FrameLimits } from '../protocol/frame-reader.ts'
 import { FrameReader } from '../protocol/frame-reader.ts'
 import type { HostAddress } from '../protocol/host-address.ts'
@@ -434,7 +435,7 @@ export class Connection {
   }
 
   #failLater(callback: ResponseCallback, error: RocketMQError): void {
-    process.nextTick(() => guard(this.#owner.logger, 'a response callback', callback, error, undefined))
+    nextTick(() => guard(this.#owner.logger, 'a response callback', callback, error, undefined))
   }
 }
 

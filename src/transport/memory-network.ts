@@ -1,5 +1,6 @@
 import { formatAddress } from '../internal/address.ts'
 import { RemotingException } from '../internal/errors.ts'
+import { nextTurn } from '../internal/turns.ts'
 import { memoryPair } from './memory-socket.ts'
 import type { Network, NetworkConnectOptions, NetworkListener, NetworkSocket, TlsServerOptions } from './network.ts'
 import { connectFailed } from './remoting-errors.ts'
@@ -32,7 +33,7 @@ export class MemoryNetwork implements Network {
       const aborted = (): void => fail(signal?.reason)
       signal?.addEventListener('abort', aborted, { once: true })
       // As with TCP the outcome is never known within the call.
-      setImmediate(() => {
+      nextTurn(() => {
         signal?.removeEventListener('abort', aborted)
         if (signal?.aborted) return
         const listener = this.#find(host, port)

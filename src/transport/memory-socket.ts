@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream'
 import type { Address } from '../internal/address.ts'
+import { nextTurn } from '../internal/turns.ts'
 
 /** What a socket's receive buffer holds before the sender has to wait, bytes. */
 const WINDOW = 256 * 1024
@@ -64,7 +65,7 @@ export class MemorySocket extends Duplex {
   #schedule(): void {
     if (this.#scheduled || this.destroyed) return
     this.#scheduled = true
-    setImmediate(() => this.#deliver())
+    nextTurn(() => this.#deliver())
   }
 
   #deliver(): void {
@@ -119,7 +120,7 @@ export class MemorySocket extends Duplex {
     this.peer = undefined
     if (peer !== undefined && !peer.destroyed) {
       peer.peer = undefined
-      setImmediate(() => peer.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })))
+      nextTurn(() => peer.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })))
     }
     return this.destroy()
   }

@@ -12,6 +12,7 @@ import type { FaultTable } from '../internal/fault-table.ts'
 import type { Logger } from '../internal/logger.ts'
 import { logText } from '../internal/logger.ts'
 import { TimerWheel, WheelEntry } from '../internal/timer-wheel.ts'
+import { nextTick, nextTurn } from '../internal/turns.ts'
 import type { FrameLimits } from '../protocol/frame-reader.ts'
 import { CLIENT_LIMITS } from '../protocol/frame-reader.ts'
 import type { RemotingCommand } from '../protocol/remoting-command.ts'
@@ -260,7 +261,7 @@ export class RemotingClient {
         const guarded = settle
         settle = (error, response) => this.#afterHooks(addr, command, error, response, guarded)
       } catch (thrown) {
-        process.nextTick(settle, hookFailed(thrown), undefined)
+        nextTick(settle, hookFailed(thrown), undefined)
         return undefined
       }
     }
@@ -307,7 +308,7 @@ export class RemotingClient {
   ): () => void {
     let settle: typeof callback | undefined = callback
     const fail = (error: RocketMQError): (() => void) => {
-      process.nextTick(() => settle?.(error, undefined))
+      nextTick(() => settle?.(error, undefined))
       return () => {
         settle = undefined
       }
@@ -350,7 +351,7 @@ export class RemotingClient {
         this.#events.emit('disconnected', addr, error)
       })
       // After the channel has served who waited.
-      setImmediate(() => this.#events.emit('connected', addr))
+      nextTurn(() => this.#events.emit('connected', addr))
       return connection
     } catch (error) {
       this.stats.connectFailures++

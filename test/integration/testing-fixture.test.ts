@@ -12,6 +12,7 @@ import {
   matchers,
   type TestBrokerOptions
 } from '../../src/testing.ts'
+import { MemoryNetwork } from '../../src/transport/memory-network.ts'
 
 declare module 'vitest' {
   // biome-ignore lint/suspicious/noExplicitAny: has to be declared as Vitest declares it.
@@ -50,6 +51,23 @@ describe('a broker per test', () => {
       await producer.sendOneway(order('oneway'))
       await expect(broker).toReceive('Orders', 'oneway')
       await expect(broker).not.toReceive('Orders', 'never', { timeout: 20 })
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+})
+
+describe('a broker without sockets', () => {
+  const test = base.extend<BrokerFixtures>(brokerFixture({ network: new MemoryNetwork(), topics: { Orders: { queues: 1 } } }))
+
+  test('tool-1 it works while the runner holds timers, turns and microtasks', async ({ broker, producer }) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'Date', 'performance'] })
+    try {
+      await new Promise<void>((resolve, reject) => {
+        producer.send(order('called back'), {}, (error) => (error ? reject(error) : resolve()))
+      })
+      await expect(producer.send(order('')).catch((error) => error.code)).resolves.toBe('MESSAGE_ILLEGAL')
+      await expect(broker).toReceive('Orders', 'called back')
     } finally {
       vi.useRealTimers()
     }

@@ -2,6 +2,7 @@ import { type Deferred, deferred } from '../../internal/async.ts'
 import type { Clock } from '../../internal/clock.ts'
 import { RocketMQError } from '../../internal/errors.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
+import { nextTick } from '../../internal/turns.ts'
 import type { DefaultMessageStore } from '../../store/default-message-store.ts'
 import type { PutMessageStatus, ReplicaService } from '../../store/types.ts'
 import type { Network, NetworkListener, NetworkSocket } from '../../transport/network.ts'
@@ -116,7 +117,7 @@ export class HAService implements ReplicaService, HAMaster {
     if (this.#scheduled) return
     this.#scheduled = true
     // At the end of the turn: what one read of a busy connection appended leaves together.
-    process.nextTick(() => {
+    nextTick(() => {
       this.#scheduled = false
       for (const connection of this.#connections) connection.transfer()
       this.#client?.report()

@@ -1,4 +1,5 @@
 import { logText } from '../../internal/logger.ts'
+import { nextTurn } from '../../internal/turns.ts'
 import type { MessageExt } from '../../protocol/message.ts'
 import { storedMessageLength, writeStoredMessage } from '../../protocol/message-codec.ts'
 import { MessageConst } from '../../protocol/message-const.ts'
@@ -17,8 +18,6 @@ const OP_BATCH = 32
 const HOUR_MILLIS = 3_600_000
 /** Half messages after which other work of the process gets its turn. */
 const MESSAGES_A_TURN = 64
-
-const nextTurn = globalThis.setImmediate
 
 /** What is done with a half message: it is passed, or it and all behind it have to wait for the next round. */
 type Verdict = 'PASSED' | 'WAIT'

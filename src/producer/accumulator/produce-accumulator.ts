@@ -1,6 +1,7 @@
 import type { SendResult } from '../../client/send-result.ts'
 import type { Timer } from '../../internal/clock.ts'
 import type { RocketMQError } from '../../internal/errors.ts'
+import { nextMicrotask } from '../../internal/turns.ts'
 import { batchItemBytes, encodeBatch, propertiesBytes } from '../../protocol/batch-codec.ts'
 import type { Message } from '../../protocol/message.ts'
 import { MAX_PROPERTIES_LENGTH } from '../../protocol/message-codec.ts'
@@ -205,7 +206,7 @@ export class ProduceAccumulator {
       admitSend(call, this.#topics)
       call.returned = true
     } catch (error) {
-      queueMicrotask(() => runCallback(done, toRocketMQError(error), undefined, this.#context))
+      nextMicrotask(() => runCallback(done, toRocketMQError(error), undefined, this.#context))
     }
   }
 

@@ -3,6 +3,7 @@ import type { SendResult } from '../../client/send-result.ts'
 import type { Clock, Timer } from '../../internal/clock.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { RingQueue } from '../../internal/ring-queue.ts'
+import { nextMicrotask } from '../../internal/turns.ts'
 import { Message } from '../../protocol/message.ts'
 import { KEY_SEPARATOR, MessageConst } from '../../protocol/message-const.ts'
 import { messageTypeOf } from '../message-type.ts'
@@ -160,7 +161,7 @@ export class AsyncTraceDispatcher {
     } else if (!this.#flushComes) {
       // The other answers of this turn may travel along.
       this.#flushComes = true
-      queueMicrotask(this.#onEndOfTurn)
+      nextMicrotask(this.#onEndOfTurn)
     }
     return true
   }

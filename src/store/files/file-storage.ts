@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { Clock } from '../../internal/clock.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
+import { nextTick } from '../../internal/turns.ts'
 import type { MessageStoreConfig } from '../message-store-config.ts'
 import { END_OF_FILE_BYTES, writeBlank } from '../record-format.ts'
 import type { CommitLogStorage, PutRefusal, WriteFailure } from '../types.ts'
@@ -393,7 +394,7 @@ export class FileStorage implements CommitLogStorage {
     if (this.#maxOffset - this.#writtenWhere >= EARLY_BYTES) this.#nextWrite()
     else if (!this.#scheduled) {
       this.#scheduled = true
-      process.nextTick(this.#runWrite)
+      nextTick(this.#runWrite)
     }
   }
 

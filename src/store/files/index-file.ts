@@ -1,6 +1,7 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
+import { nextTurn } from '../../internal/turns.ts'
 import { FILE_MODE, FileReader, FOLDER_MODE, readLong, syncFolder, writeFully, writeFullySync, writeLong } from './file-ops.ts'
 import { IndexSlots, SLOT_SIZE } from './index-slots.ts'
 
@@ -396,5 +397,5 @@ export class IndexFile {
 }
 
 function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+  return new Promise((resolve) => nextTurn(resolve))
 }
