@@ -1,7 +1,7 @@
 import type { LoopbackBroker } from '../loopback/loopback-broker.ts'
 import type { DefaultMQProducer } from '../producer/default-mq-producer.ts'
 import { TestBroker } from './test-broker.ts'
-import { checkTestOptions, type TestBrokerOptions, type TestProducerOptions } from './test-broker-options.ts'
+import { checkTestOptions, type Stoppable, type TestBrokerOptions, type TestProducerOptions } from './test-broker-options.ts'
 
 /** What a test gets. */
 export interface BrokerFixtures {
@@ -12,7 +12,7 @@ export interface BrokerFixtures {
   /** Further started producers; shut down when the test ends. */
   createProducer: (options?: TestProducerOptions) => Promise<DefaultMQProducer>
   /** Shuts a producer that the test made itself down when the test ends, and returns it. */
-  autoShutdown: <T extends { shutdown(): Promise<void> }>(producer: T) => T
+  autoShutdown: <T extends Stoppable>(producer: T) => T
   /** What the other fixtures share; nothing for tests. @internal */
   testBroker: TestBroker
 }
@@ -25,25 +25,47 @@ export interface FileBrokerFixtures extends BrokerFixtures {
 
 /** What the runner tells about a test. */
 export interface TestTask {
-  task: { name: string }
+  /** With the name that a leak is reported with. */
+  task: {
+    /** Without the names of the suites around it. */
+    readonly name: string
+  }
 }
 
-type Use<T> = (value: T) => Promise<void>
-type Own = { testBroker: TestBroker }
-type TestFixture<K extends keyof BrokerFixtures, Context> = (context: Context, use: Use<BrokerFixtures[K]>) => Promise<void>
+/** Vitest's `use`: runs the test, and resolves when it has ended. */
+export type Use<T> = (value: T) => Promise<void>
+
+/** What most fixtures are made from. @internal */
+export interface Own {
+  /** The broker with all that belongs to it. */
+  testBroker: TestBroker
+}
+
+/** Vitest's function for one fixture. */
+export type TestFixture<K extends keyof BrokerFixtures, Context> = (
+  context: Context,
+  use: Use<BrokerFixtures[K]>
+) => Promise<void>
 
 /** Fixture functions in the shape of Vitest's `test.extend`. */
 export interface BrokerFixture {
+  /** Starts the broker, and ends everything. @internal */
   testBroker: TestFixture<'testBroker', TestTask>
+  /** Makes {@link BrokerFixtures.broker}. */
   broker: TestFixture<'broker', Own>
+  /** Makes {@link BrokerFixtures.producer}. */
   producer: TestFixture<'producer', Own>
+  /** Makes {@link BrokerFixtures.createProducer}. */
   createProducer: TestFixture<'createProducer', Own>
+  /** Makes {@link BrokerFixtures.autoShutdown}. */
   autoShutdown: TestFixture<'autoShutdown', Own>
 }
 
 /** As {@link BrokerFixture}, with one broker for the tests of a file. */
 export interface FileBrokerFixture extends Omit<BrokerFixture, 'testBroker'> {
+  /** Starts the broker of the file. @internal */
   fileBroker: [(context: object, use: Use<TestBroker>) => Promise<void>, { scope: 'file' }]
+  /** Stands around each test. @internal */
   testBroker: [TestFixture<'testBroker', TestTask & { fileBroker: TestBroker }>, { auto: true }]
 }
 

@@ -4,7 +4,9 @@ import { foundText, look, lookUntil } from './received.ts'
 
 /** What a matcher answers, for Jest's and Vitest's `expect.extend`. */
 export interface MatcherResult {
+  /** Whether it is as expected. */
   pass: boolean
+  /** Why not, or with `.not` why. */
   message: () => string
 }
 
@@ -27,12 +29,14 @@ export interface BrokerMatchers<R = unknown> {
 
 /** For `expect.extend(matchers)`. */
 export const matchers = {
+  /** See {@link BrokerMatchers.toHaveReceived}. */
   toHaveReceived(broker: unknown, topic: string, expected?: ExpectedMessage): MatcherResult {
     const found = look(broker, topic, expected)
     const pass = found.matching.length > 0
     return { pass, message: () => foundText(found, pass ? 'none' : 'at least 1') }
   },
 
+  /** See {@link BrokerMatchers.toHaveReceivedTimes}. */
   toHaveReceivedTimes(broker: unknown, topic: string, times: number, expected?: ExpectedMessage): MatcherResult {
     checkTimes(times)
     const found = look(broker, topic, expected)
@@ -40,6 +44,7 @@ export const matchers = {
     return { pass, message: () => foundText(found, pass ? `anything but ${times}` : `exactly ${times}`) }
   },
 
+  /** See {@link BrokerMatchers.toReceive}. */
   async toReceive(
     broker: unknown,
     topic: string,

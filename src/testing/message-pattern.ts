@@ -8,6 +8,7 @@ export interface MessagePattern {
   body?: string | Uint8Array | RegExp | ((body: Buffer) => boolean)
   /** The value the body holds as JSON, compared deeply. */
   json?: unknown
+  /** The whole text, or a pattern in it. */
   tags?: string | RegExp
   /** Each of these keys has to be there. */
   keys?: string | readonly string[]
@@ -15,7 +16,9 @@ export interface MessagePattern {
   properties?: Readonly<Record<string, string | RegExp>>
   /** The `msgId` of the send's result. */
   msgId?: string
+  /** The queue it is in. */
   queueId?: number
+  /** The broker that holds it. */
   brokerName?: string
 }
 

@@ -2,16 +2,20 @@ import { MQClientException } from '../internal/errors.ts'
 import type { LoopbackBroker } from '../loopback/loopback-broker.ts'
 import type { DefaultMQProducer } from '../producer/default-mq-producer.ts'
 import { TestBroker } from './test-broker.ts'
-import { checkTestOptions, type TestBrokerOptions, type TestProducerOptions } from './test-broker-options.ts'
+import { checkTestOptions, type Stoppable, type TestBrokerOptions, type TestProducerOptions } from './test-broker-options.ts'
 
-type Hook = (callback: () => Promise<void>) => unknown
+/** Registers what the runner shall call. */
+export type Hook = (callback: () => Promise<void>) => unknown
 
 /** The runner's own functions; node:test calls the first two `before` and `after`. */
 export interface BrokerHooks {
+  /** Runs before the first test. */
   beforeAll: Hook
+  /** Runs after the last test. */
   afterAll: Hook
   /** Producers are shut down, and leaks reported, after each test when both are given. @default after the last test of the file */
   beforeEach?: Hook
+  /** Goes with `beforeEach`. @default none */
   afterEach?: Hook
   /** Jest's or Vitest's: tells the name of the test under way. @default the global one, where there is one */
   expect?: unknown
@@ -33,7 +37,7 @@ export interface BrokerSetup {
   /** A started producer, shut down by the fixture. */
   createProducer(options?: TestProducerOptions): Promise<DefaultMQProducer>
   /** Lets the fixture shut down a producer that the test made itself, and returns it. */
-  autoShutdown<T extends { shutdown(): Promise<void> }>(producer: T): T
+  autoShutdown<T extends Stoppable>(producer: T): T
 }
 
 /**

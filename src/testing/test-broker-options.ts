@@ -5,6 +5,12 @@ import type { DefaultMQProducerOptions } from '../producer/producer-options.ts'
 /** What is done about a producer that a test started and left running: it is shut down in any case. */
 export type LeakPolicy = 'fail' | 'warn' | 'ignore'
 
+/** What a fixture can end: a producer of any kind. */
+export interface Stoppable {
+  /** Called once; a producer lets what is under way end first. */
+  shutdown(): Promise<void>
+}
+
 const LEAK_POLICIES: readonly LeakPolicy[] = ['fail', 'warn', 'ignore']
 
 /** Options of `createProducer`; those that lead to the broker are set by the fixture. */

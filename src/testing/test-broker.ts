@@ -2,12 +2,7 @@ import { MQClientException } from '../internal/errors.ts'
 import { LoopbackBroker } from '../loopback/loopback-broker.ts'
 import { DefaultMQProducer } from '../producer/default-mq-producer.ts'
 import { ProducerWatch, type WatchedProducer } from './producer-watch.ts'
-import type { LeakPolicy, TestBrokerOptions, TestProducerOptions } from './test-broker-options.ts'
-
-/** Something with an end; producers are. */
-interface Stoppable {
-  shutdown(): Promise<void>
-}
+import type { LeakPolicy, Stoppable, TestBrokerOptions, TestProducerOptions } from './test-broker-options.ts'
 
 /** Producers of one client share what one of them may only have once: each gets a group of its own. */
 let producersCreated = 0
