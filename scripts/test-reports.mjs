@@ -4,7 +4,8 @@ import path from 'node:path'
 
 /** `producer-12`, `store-41`, `wire-W3` ...; not the `store-5` of a version such as store-5.3.3. */
 const ID = /\b(?:(?:producer|store|loopback|tool)-\d+|(?:wire|net|fault|process|security|supply)-[A-Z]\d+)\b(?!\.\d)/g
-export const ROW = /^\|\s*((?:producer|store|loopback|tool|wire|net|fault|process|security|supply)-\S+)\s*\|(.*)\|\s*([^|]*?)\s*\|\s*$/
+export const ROW =
+  /^\|\s*((?:producer|store|loopback|tool|wire|net|fault|process|security|supply)-\S+)\s*\|(.*)\|\s*([^|]*?)\s*\|\s*$/
 // The first argument of it(...), test.each(...)(...), describe.skip(...) and the like.
 const TITLE = /(?:\b(?:it|test|describe)(?:\.\w+)*\s*\(|\)\s*\()\s*(['"`])((?:\\[\s\S]|(?!\1)[\s\S])*?)\1/g
 
