@@ -9,7 +9,7 @@ console.log(`test seed: ${seed}`)
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'test/interop/**', 'test/**/fixtures/**'],
+    exclude: ['**/node_modules/**', 'test/interop/**', 'test/power/**', 'test/**/fixtures/**'],
     setupFiles: ['test/setup.ts'],
     env: { TEST_SEED: seed },
     // Processes that are reused: modules load once a worker, and signals, descriptors and `gc` are those of a real process.
