@@ -1,14 +1,21 @@
 // This package's side of the benchmark, through its published entry. It prints a ready line, then runs a round for
 // each line `round MODE IN_FLIGHT COUNT` on standard input and answers each with one line. Mode `async` keeps IN_FLIGHT
-// callbacks open, `sync` runs IN_FLIGHT lanes that each await their answer.
-//   --namesrv A --topic T [--size 1024]
+// callbacks open, `sync` runs IN_FLIGHT lanes that each await their answer, `batch100` sends batches of 100 with about as many messages
+// in flight, `oneway` runs lanes whose messages the broker has to show before the round is over.
+//   --namesrv A --topic T [--size 1024] [--with autobatch|hook|trace]
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { DefaultMQProducer, Message } from '../dist/index.js'
 import { percentile, roundResult } from './support/statistics.mjs'
 
 const { values } = parseArgs({
-  options: { namesrv: { type: 'string' }, topic: { type: 'string' }, size: { type: 'string', default: '1024' } }
+  options: {
+    namesrv: { type: 'string' },
+    topic: { type: 'string' },
+    size: { type: 'string', default: '1024' },
+    with: { type: 'string' }
+  }
 })
 const { topic } = values
 const size = Number(values.size)
@@ -17,8 +24,22 @@ const producer = new DefaultMQProducer({
   producerGroup: 'bench-ours',
   namesrvAddr: values.namesrv,
   sendMsgTimeout: 10_000,
-  compressMsgBodyOverHowmuch: Number.MAX_SAFE_INTEGER
+  compressMsgBodyOverHowmuch: Number.MAX_SAFE_INTEGER,
+  autoBatch: values.with === 'autobatch',
+  enableTrace: values.with === 'trace'
 })
+let hooked = 0
+if (values.with === 'hook') {
+  producer.registerSendMessageHook({
+    hookName: 'bench',
+    sendMessageBefore(context) {
+      context.mqTraceContext = context.brokerAddr
+    },
+    sendMessageAfter(context) {
+      if (context.sendResult !== undefined) hooked += 1
+    }
+  })
+}
 await producer.start()
 
 function callbacks(inFlight, count, settle) {
@@ -59,6 +80,61 @@ async function lanes(inFlight, count, settle) {
   await Promise.all(Array.from({ length: inFlight }, lane))
 }
 
+const BATCH = 100
+
+/** What a message of a batch took is what its batch took. */
+async function batches(inFlight, count, settle) {
+  let next = 0
+  const lane = async () => {
+    while (next < count) {
+      const from = next
+      next = Math.min(count, from + BATCH)
+      const messages = Array.from({ length: next - from }, () => new Message({ topic, body }))
+      const begin = performance.now()
+      let result
+      try {
+        result = await producer.send(messages)
+      } catch {
+        // counted by settle
+      }
+      const millis = performance.now() - begin
+      for (let i = 0; i < messages.length; i += 1) settle(from + i, millis, result)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.ceil(inFlight / BATCH) }, lane))
+}
+
+async function storedMessages() {
+  const queues = await producer.fetchPublishMessageQueues(topic)
+  const offsets = await Promise.all(queues.map((queue) => producer.maxOffset(queue)))
+  return offsets.reduce((sum, offset) => sum + offset, 0)
+}
+
+/** Ends when the broker has them all, or after 10 s. @returns how many are missing. */
+async function oneway(inFlight, count, settle) {
+  const before = await storedMessages()
+  let next = 0
+  const lane = async () => {
+    while (next < count) {
+      const index = next
+      next += 1
+      const begin = performance.now()
+      await producer.sendOneway(new Message({ topic, body })).catch(() => {})
+      settle(index, performance.now() - begin, undefined)
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, lane))
+  const deadline = performance.now() + 10_000
+  let stored = 0
+  while (stored < count && performance.now() < deadline) {
+    await sleep(1)
+    stored = (await storedMessages().catch(() => before)) - before
+  }
+  return count - stored
+}
+
+const WAYS = { async: callbacks, sync: lanes, batch100: batches, oneway }
+
 async function round(mode, inFlight, count) {
   const took = new Float64Array(count)
   let errors = 0
@@ -68,12 +144,15 @@ async function round(mode, inFlight, count) {
   }
   const cpu = process.cpuUsage()
   const begin = performance.now()
-  await (mode === 'async' ? callbacks : lanes)(inFlight, count, settle)
+  hooked = 0
+  const missing = await WAYS[mode](inFlight, count, settle)
+  if (missing !== undefined) errors = missing
+  if (values.with === 'hook') errors += count - hooked
   const millis = performance.now() - begin
   const { user, system } = process.cpuUsage(cpu)
   took.sort()
   return roundResult({
-    peer: 'ours',
+    peer: values.with === undefined ? 'ours' : `ours-${values.with}`,
     mode,
     inFlight,
     size,

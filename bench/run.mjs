@@ -3,6 +3,7 @@
 //   --count N      messages a round with 256 in flight (100000); one at a time sends a twentieth of it
 //   --only LIST    comma list of case ids or parts of them, as real/java, /1, ours/, startup; store, store/, store-broker, store-reopen,
 //                  store-loop and longer beginnings of their ids for what needs a disk (store.mjs)
+//                  modes, and parts of ids such as modes/ours or batch100, for the other ways to send; they run only when named
 //   --reopen N     messages of the store that is reopened after kill -9 (1000000)
 //   --size BYTES   body size (1024)               --name NAME  last part of the result file's name
 //   --broker-args  further words for our broker's command line, as --broker-args='--set maxBytes=1073741824'
@@ -50,7 +51,7 @@ const OUR_BROKER_ARGS = [
   'whenFull=dropOldest',
   ...(values['broker-args']?.split(' ') ?? [])
 ]
-const BROKER_CONFIG = { flushDiskType: 'ASYNC_FLUSH', waitTimeMillsInSendQueue: 10_000 }
+const BROKER_CONFIG = { flushDiskType: 'ASYNC_FLUSH', waitTimeMillsInSendQueue: 10_000, sendThreadPoolQueueCapacity: 200_000 }
 
 const many = (server, peer, mode = 'async') => ({
   id: `${server}/${peer}/${IN_FLIGHT}${mode === 'async' ? '' : mode}`,
@@ -68,6 +69,23 @@ const single = (server, peer) => ({
   inFlight: 1,
   count: Math.max(1, Math.round(count / 20))
 })
+const MODES = { async: 'callbacks', sync: 'awaiting' }
+/** The other ways to send, with the plain ones beside them. */
+const way = (peer, mode, name = mode) => ({ id: `modes/${peer}/${name}`, server: 'real', peer, mode, inFlight: IN_FLIGHT, count })
+const modes = [
+  way('ours', 'async', 'callback'),
+  way('ours', 'sync', 'awaited'),
+  way('ours', 'batch100'),
+  way('ours-autobatch', 'async', 'callback'),
+  way('ours', 'oneway'),
+  way('ours-hook', 'async', 'callback'),
+  way('ours-trace', 'async', 'callback'),
+  way('java', 'async', 'callback'),
+  way('java', 'batch100'),
+  way('java', 'oneway'),
+  way('go', 'async', 'callback'),
+  way('go', 'batch100')
+]
 const cases = [
   many('real', 'ceiling'),
   many('real', 'ours'),
@@ -83,7 +101,8 @@ const cases = [
   single('real', 'java'),
   single('real', 'go'),
   many('ours', 'ceiling'),
-  many('ours', 'java')
+  many('ours', 'java'),
+  ...(only === undefined ? [] : modes)
 ].filter(({ id }) => only === undefined || only.some((part) => id.includes(part)))
 const storeCases = selectStoreCases(only)
 const withStartup = only === undefined || only.includes('startup')
@@ -154,7 +173,7 @@ const rows = cases.map(({ id, server, peer, mode, inFlight }) => {
   const rate = quartiles(of(id, 'msgPerSec'))
   return [
     `${peer} → ${server === 'real' ? 'RocketMQ 5.3.3' : 'our broker'}`,
-    `${inFlight} ${inFlight === 1 ? '' : mode === 'async' ? 'callbacks' : 'awaiting'}`.trim(),
+    `${inFlight} ${inFlight === 1 ? '' : (MODES[mode] ?? mode)}`.trim(),
     rate.median.toFixed(0),
     `${rate.q1.toFixed(0)}–${rate.q3.toFixed(0)}`,
     figure('cpuMicrosPerMsg', 2),

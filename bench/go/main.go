@@ -95,14 +95,42 @@ func (b *bench) sync(lanes, count int) {
 	open.Wait()
 }
 
+// batches sends lists of 100, with about as many messages in flight as the other modes have.
+func (b *bench) batches(inFlight, count int) {
+	const batch = 100
+	var next atomic.Int64
+	var open sync.WaitGroup
+	for lane := 0; lane*batch < inFlight; lane++ {
+		open.Add(1)
+		go func() {
+			defer open.Done()
+			for from := int(next.Add(batch)) - batch; from < count; from = int(next.Add(batch)) - batch {
+				messages := make([]*primitive.Message, min(batch, count-from))
+				for i := range messages {
+					messages[i] = primitive.NewMessage(b.topic, b.body)
+				}
+				sent := time.Now()
+				answer, err := b.producer.SendSync(context.Background(), messages...)
+				for i := range messages {
+					b.settle(from+i, sent, answer, err)
+				}
+			}
+		}()
+	}
+	open.Wait()
+}
+
 func (b *bench) round(mode string, inFlight, count int) result {
 	b.took = make([]time.Duration, count)
 	b.errors.Store(0)
 	cpu := processCPU()
 	begin := time.Now()
-	if mode == "async" {
+	switch mode {
+	case "async":
 		b.async(inFlight, count)
-	} else {
+	case "batch100":
+		b.batches(inFlight, count)
+	default:
 		b.sync(inFlight, count)
 	}
 	elapsed := time.Since(begin)

@@ -15,6 +15,10 @@ export const hasDist = (...files) => files.every((file) => existsSync(join(bench
 
 const java = (flags) => (args, home) =>
   startProgram({ main: 'BenchProducer', version: '5.3.3', args, home, quick: false, heap: '1g', flags })
+const ours =
+  (...words) =>
+  (args) =>
+    new LineProcess('ours', process.execPath, [join(benchDirectory, 'our-producer.mjs'), ...args, ...words])
 const ceiling = (header) => (args) =>
   new LineProcess('ceiling', process.execPath, [join(benchDirectory, 'ceiling.mjs'), ...args, '--header', header])
 
@@ -25,7 +29,10 @@ const ceiling = (header) => (args) =>
 const START = {
   ceiling: ceiling('binary'),
   'ceiling-json': ceiling('json'),
-  ours: (args) => new LineProcess('ours', process.execPath, [join(benchDirectory, 'our-producer.mjs'), ...args]),
+  ours: ours(),
+  'ours-autobatch': ours('--with', 'autobatch'),
+  'ours-hook': ours('--with', 'hook'),
+  'ours-trace': ours('--with', 'trace'),
   java: java([]),
   'java-binary': java(['-Drocketmq.serialize.type=ROCKETMQ']),
   go: (args) => new LineProcess('go', join(goDirectory, 'target', 'bench-go'), args),

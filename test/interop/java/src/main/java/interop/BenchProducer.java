@@ -5,21 +5,26 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendCallback;
 import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageQueue;
 
 /**
  * The Java side of the benchmark. It prints a ready line, then runs a round for each line
  * {@code round MODE IN_FLIGHT COUNT} on standard input and answers each with one line; it ends with the input.
  * Mode {@code async} keeps IN_FLIGHT callbacks open from one thread, {@code sync} runs IN_FLIGHT threads that each
- * wait for their answer.
+ * wait for their answer; {@code batch100} sends batches of 100 with about as many messages in flight, {@code oneway} waits until the
+ * broker shows what was sent.
  *
  * <p>{@code --namesrv A --topic T [--size 1024]}
  */
@@ -65,6 +70,10 @@ public final class BenchProducer {
         long begin = System.nanoTime();
         if (mode.equals("async")) {
             async(inFlight, count, nanos, errors);
+        } else if (mode.equals("batch100")) {
+            batches(inFlight, count, nanos, errors);
+        } else if (mode.equals("oneway")) {
+            oneway(count, nanos, errors);
         } else {
             sync(inFlight, count, nanos, errors);
         }
@@ -145,5 +154,65 @@ public final class BenchProducer {
             }
             nanos[i] = System.nanoTime() - sent;
         }
+    }
+
+    private static final int BATCH = 100;
+
+    private void batches(int inFlight, int count, long[] nanos, AtomicInteger errors) throws InterruptedException {
+        AtomicInteger next = new AtomicInteger();
+        Thread[] threads = new Thread[(inFlight + BATCH - 1) / BATCH];
+        for (int t = 0; t < threads.length; t++) {
+            threads[t] = new Thread(() -> {
+                for (int from = next.getAndAdd(BATCH); from < count; from = next.getAndAdd(BATCH)) {
+                    int length = Math.min(BATCH, count - from);
+                    List<Message> messages = new ArrayList<>(length);
+                    for (int i = 0; i < length; i++) {
+                        messages.add(new Message(topic, body));
+                    }
+                    long begin = System.nanoTime();
+                    try {
+                        if (producer.send(messages).getSendStatus() != SendStatus.SEND_OK) {
+                            errors.addAndGet(length);
+                        }
+                    } catch (Exception error) {
+                        errors.addAndGet(length);
+                    }
+                    Arrays.fill(nanos, from, from + length, System.nanoTime() - begin);
+                }
+            });
+            threads[t].start();
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+    }
+
+    private long stored() throws MQClientException {
+        long sum = 0;
+        for (MessageQueue queue : producer.fetchPublishMessageQueues(topic)) {
+            sum += producer.maxOffset(queue);
+        }
+        return sum;
+    }
+
+    /** Ends when the broker has them all, or after 10 s: what is missing then is an error. */
+    private void oneway(int count, long[] nanos, AtomicInteger errors) throws Exception {
+        long before = stored();
+        for (int i = 0; i < count; i++) {
+            long begin = System.nanoTime();
+            producer.sendOneway(new Message(topic, body));
+            nanos[i] = System.nanoTime() - begin;
+        }
+        long deadline = System.nanoTime() + 10_000_000_000L;
+        long missing = count;
+        while (missing > 0 && System.nanoTime() < deadline) {
+            Thread.sleep(1);
+            try {
+                missing = count - (stored() - before);
+            } catch (MQClientException busy) {
+                // asked again
+            }
+        }
+        errors.addAndGet((int) missing);
     }
 }
