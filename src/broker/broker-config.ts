@@ -57,6 +57,8 @@ export interface BrokerConfig {
   traceTopicEnable: boolean
   /** Whether a slave serves pulls, and a group's settings say which broker is pulled from next. @default false */
   slaveReadEnable: boolean
+  /** Whether consumers may filter by properties, with SQL92 expressions. @default false */
+  enablePropertyFilter: boolean
   /** Whether code 361 is served. @default true */
   litePullMessageEnable: boolean
   /** How long a producer or consumer is remembered after its last heartbeat. @default 120000 */
@@ -100,6 +102,7 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   msgTraceTopicName: 'RMQ_SYS_TRACE_TOPIC',
   traceTopicEnable: false,
   slaveReadEnable: false,
+  enablePropertyFilter: false,
   litePullMessageEnable: true,
   channelExpiredTimeout: 120_000,
   flushConsumerOffsetInterval: 5000,

@@ -35,6 +35,7 @@ import { ProducerManager } from './client/producer-manager.ts'
 import { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
 import { BrokerConfigFiles } from './config/broker-config-files.ts'
+import { FilterFactory } from './filter/filter-factory.ts'
 import { HAService } from './ha/ha-service.ts'
 import { registerHandlers } from './handlers/handlers.ts'
 import { InFlightRequests } from './in-flight-requests.ts'
@@ -104,6 +105,7 @@ export class BrokerController implements BrokerServices {
   readonly producerManager: ProducerManager
   readonly consumerManager: ConsumerManager
   readonly rebalanceLockManager: RebalanceLockManager
+  readonly filterFactory = new FilterFactory()
   readonly pullRequestHoldService: PullRequestHoldService
   readonly brokerStatsManager: BrokerStatsManager
   readonly broker2Client: Broker2Client

@@ -9,6 +9,7 @@ import type { ConsumerManager } from './client/consumer-manager.ts'
 import type { ProducerManager } from './client/producer-manager.ts'
 import type { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import type { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
+import type { FilterFactory } from './filter/filter-factory.ts'
 import type { HAService } from './ha/ha-service.ts'
 import type { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import type { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
@@ -30,6 +31,7 @@ export interface BrokerServices {
   readonly producerManager: ProducerManager
   readonly consumerManager: ConsumerManager
   readonly rebalanceLockManager: RebalanceLockManager
+  readonly filterFactory: FilterFactory
   readonly pullRequestHoldService: PullRequestHoldService
   readonly brokerStatsManager: BrokerStatsManager
   readonly scheduleMessageService: ScheduleMessageService

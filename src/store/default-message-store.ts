@@ -30,6 +30,7 @@ import type {
   GetMessageResult,
   MessageExtBrokerInner,
   PutMessageResult,
+  RecordFilter,
   ReplicaService,
   TagsFilter,
   TimeBoundary,
@@ -273,12 +274,13 @@ export class DefaultMessageStore {
     offset: number,
     maxMsgNums: number,
     filter?: TagsFilter,
-    maxTotalMsgSize: number = MAX_PULL_MSG_SIZE
+    maxTotalMsgSize: number = MAX_PULL_MSG_SIZE,
+    recordFilter?: RecordFilter
   ): GetMessageResult | undefined {
     if (!this.isReadable) return undefined
     const begin = this.#clock.monotonic()
     const queue = this.#queues.find(topic, queueId)
-    const result = readQueue(queue, this.#storage, this.config, offset, maxMsgNums, filter, maxTotalMsgSize)
+    const result = readQueue(queue, this.#storage, this.config, offset, maxMsgNums, filter, maxTotalMsgSize, recordFilter)
     this.stats.getDone(this.#clock.monotonic() - begin, result.messages.length)
     return result
   }

@@ -1,6 +1,6 @@
 import type { ConsumeQueue } from './consume-queue.ts'
 import type { MessageStoreConfig } from './message-store-config.ts'
-import type { CommitLogStorage, GetMessageResult, TagsFilter } from './types.ts'
+import type { CommitLogStorage, GetMessageResult, RecordFilter, TagsFilter } from './types.ts'
 
 /** Bytes of a consume queue unit in Java's files; limits are given in them. */
 const UNIT_SIZE = 20
@@ -15,7 +15,8 @@ export function readQueue(
   offset: number,
   maxMsgNums: number,
   filter: TagsFilter | undefined,
-  maxTotalMsgSize: number
+  maxTotalMsgSize: number,
+  recordFilter?: RecordFilter
 ): GetMessageResult {
   const minOffset = queue?.minOffset ?? 0
   const maxOffset = queue?.maxOffset ?? 0
@@ -54,6 +55,10 @@ export function readQueue(
     const record = storage.read(physicalOffset, size)
     if (record === undefined) {
       removing = true
+      continue
+    }
+    if (recordFilter !== undefined && !recordFilter(record)) {
+      removing = false
       continue
     }
     messages.push(record)

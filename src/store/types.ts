@@ -95,6 +95,7 @@ export type GetMessageStatus =
   | 'OFFSET_TOO_SMALL'
   | 'NO_MATCHED_LOGIC_QUEUE'
   | 'NO_MESSAGE_IN_QUEUE'
+  | 'OFFSET_RESET'
 
 export interface GetMessageResult {
   status: GetMessageStatus
@@ -107,6 +108,9 @@ export interface GetMessageResult {
 
 /** Decides from the tags code alone whether a unit may be delivered. */
 export type TagsFilter = (tagsCode: number) => boolean
+
+/** Decides from the record itself, after the tags code. */
+export type RecordFilter = (record: Buffer) => boolean
 
 /** Replication as the store sees it; the HA service of the broker implements it. */
 export interface ReplicaService {

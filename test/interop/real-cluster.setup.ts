@@ -24,6 +24,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     waitTimeMillsInSendQueue: 20_000,
     traceTopicEnable: true,
     recallMessageEnable: true,
+    enablePropertyFilter: true,
     // Open transactions are asked about soon, and later than it is noted which ones were ended.
     transactionCheckInterval: 2000,
     transactionTimeOut: 1000,

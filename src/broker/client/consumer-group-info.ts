@@ -29,6 +29,11 @@ export class ConsumerGroupInfo {
     return [...this.channels.values()].map((info) => info.clientId)
   }
 
+  findChannel(clientId: string): ClientChannelInfo | undefined {
+    for (const info of this.channels.values()) if (info.clientId === clientId) return info
+    return undefined
+  }
+
   /** @returns whether the client is new. */
   updateChannel(info: ClientChannelInfo, modes: ConsumerGroupModes): boolean {
     this.modes = modes

@@ -10,12 +10,14 @@ import type { OutgoingFrame } from '../../protocol/outgoing-frame.ts'
 import { isReadable } from '../../protocol/perm.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { TopicConfig } from '../../protocol/topic-config.ts'
-import type { GetMessageResult, GetMessageStatus, TagsFilter } from '../../store/types.ts'
+import type { GetMessageResult, GetMessageStatus } from '../../store/types.ts'
 import type { Connection } from '../../transport/connection.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
-import { isTagType, parseSubscription, tagsFilter } from '../client/subscription.ts'
+import { isTagType, parseSubscription } from '../client/subscription.ts'
 import type { SubscriptionGroupConfig } from '../client/subscription-group-manager.ts'
+import { type MessageFilter, messageFilter } from '../filter/message-filter.ts'
+import { Sql92SyntaxError } from '../filter/sql92-tokens.ts'
 import { FAQ, REJECTED } from '../remarks.ts'
 
 /** Java's `PullSysFlag`. */
@@ -99,23 +101,23 @@ function pull(
   }
   const subscription = subscriptionOf(broker, header, groupConfig, refuse)
   if (subscription instanceof RemotingCommand) return subscription
-  if (!isTagType(subscription.expressionType)) {
+  const filter = filterOf(broker, header, subscription)
+  if (filter === undefined) {
+    return refuse(
+      ResponseCode.FILTER_DATA_NOT_EXIST,
+      "The broker's consumer filter data is not exist!Your expression may be wrong!"
+    )
+  }
+  if (!config.enablePropertyFilter && !isTagType(subscription.expressionType)) {
     return refuse(
       ResponseCode.SYSTEM_ERROR,
       `The broker does not support consumer to filter message by ${subscription.expressionType}`
     )
   }
-  const filter = tagsFilter(subscription)
-  const result = broker.store.getMessage(
-    header.group,
-    header.topic,
-    header.queueId,
-    header.queueOffset,
-    header.maxMsgNums,
-    filter
-  )
+  const result = resetResult(broker, header) ?? read(broker, header, filter)
   if (result === undefined) return refuse(ResponseCode.SYSTEM_ERROR, 'store getMessage return null')
-  if (maySuspend && (header.sysFlag & COMMIT_OFFSET) !== 0) {
+  // What a consumer has consumed does not undo a reset that it is only told of now.
+  if (maySuspend && (header.sysFlag & COMMIT_OFFSET) !== 0 && result.status !== 'OFFSET_RESET') {
     broker.consumerOffsetManager.commitOffset(header.group, header.topic, header.queueId, header.commitOffset)
   }
   let code = pullCode(result.status, header.queueOffset)
@@ -181,6 +183,33 @@ function subscriptionOf(
   return subscription
 }
 
+/** @returns undefined when the expression of a heartbeat is wrong. One that came with the pull passes everything then, as in Java. */
+function filterOf(broker: BrokerServices, header: PullRequest, subscription: SubscriptionData): MessageFilter | undefined {
+  try {
+    return messageFilter(broker.filterFactory, subscription)
+  } catch (error) {
+    if (!(error instanceof Sql92SyntaxError)) throw error
+    return (header.sysFlag & SUBSCRIPTION) === 0 ? undefined : {}
+  }
+}
+
+function resetResult(broker: BrokerServices, { group, topic, queueId }: PullRequest): GetMessageResult | undefined {
+  const nextBeginOffset = broker.consumerOffsetManager.queryThenEraseResetOffset(group, topic, queueId)
+  if (nextBeginOffset === undefined) return undefined
+  return {
+    status: 'OFFSET_RESET',
+    nextBeginOffset,
+    minOffset: broker.store.getMinOffsetInQueue(topic, queueId),
+    maxOffset: broker.store.getMaxOffsetInQueue(topic, queueId),
+    messages: []
+  }
+}
+
+function read(broker: BrokerServices, header: PullRequest, filter: MessageFilter): GetMessageResult | undefined {
+  const { group, topic, queueId, queueOffset, maxMsgNums } = header
+  return broker.store.getMessage(group, topic, queueId, queueOffset, maxMsgNums, filter.byTags, undefined, filter.byRecord)
+}
+
 function pullCode(status: GetMessageStatus, queueOffset: number): number {
   switch (status) {
     case 'FOUND':
@@ -196,6 +225,7 @@ function pullCode(status: GetMessageStatus, queueOffset: number): number {
       return ResponseCode.PULL_NOT_FOUND
     case 'OFFSET_OVERFLOW_BADLY':
     case 'OFFSET_TOO_SMALL':
+    case 'OFFSET_RESET':
       return ResponseCode.PULL_OFFSET_MOVED
   }
 }
@@ -230,16 +260,17 @@ function suspend(
   request: RemotingCommand,
   connection: Connection,
   header: PullRequest,
-  filter: TagsFilter | undefined
+  filter: MessageFilter
 ): Promise<OutgoingFrame | undefined> {
   const { config, clock, logger } = broker
   const millis = config.longPollingEnable ? header.suspendTimeoutMillis : config.shortPollingTimeMills
   const outcome = deferred<OutgoingFrame | undefined>()
   broker.pullRequestHoldService.suspendPullRequest({
+    group: header.group,
     topic: header.topic,
     queueId: header.queueId,
     offset: header.queueOffset,
-    filter,
+    filter: filter.byTags,
     connection,
     deadline: clock.monotonic() + Math.max(0, millis),
     execute() {

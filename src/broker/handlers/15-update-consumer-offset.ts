@@ -21,6 +21,9 @@ export function updateConsumerOffset(broker: BrokerServices): RequestHandler {
     if (queueId === undefined) return answer(ResponseCode.INVALID_PARAMETER, `QueueId is null, topic is ${topic}`)
     const offset = optionalLong(fields, 'commitOffset')
     if (offset === undefined) return answer(ResponseCode.INVALID_PARAMETER, `Offset is null, topic is ${topic}`)
+    if (broker.consumerOffsetManager.hasOffsetReset(group, topic, queueId)) {
+      return answer(ResponseCode.SUCCESS, 'Offset has been previously reset')
+    }
     broker.consumerOffsetManager.commitOffset(group, topic, queueId, offset)
     return answer(ResponseCode.SUCCESS)
   }

@@ -37,9 +37,11 @@ import { getConsumerConnectionList, getProducerConnectionList } from './203-get-
 import { deleteSubscriptionGroup } from './207-delete-subscription-group.ts'
 import { getConsumeStats } from './208-get-consume-stats.ts'
 import { deleteTopicInBroker } from './215-delete-topic-in-broker.ts'
+import { invokeBrokerToResetOffset } from './222-invoke-broker-to-reset-offset.ts'
 import { querySubscriptionByConsumer, queryTopicConsumeByWho, queryTopicsByConsumer } from './300-query-topic-consume-by-who.ts'
 import { queryConsumeTimeSpan } from './303-query-consume-time-span.ts'
 import { cleanExpiredConsumeQueue, cleanUnusedTopic, deleteExpiredCommitLog } from './306-clean-expired-consume-queue.ts'
+import { consumeMessageDirectly, getConsumerRunningInfo } from './307-call-consumer.ts'
 import { queryCorrectionOffset } from './308-query-correction-offset.ts'
 import { cloneGroupOffset } from './314-clone-group-offset.ts'
 import { viewBrokerStatsData } from './315-view-broker-stats-data.ts'
@@ -64,7 +66,7 @@ export const SERVED_BY_BROKER: ReadonlyArray<readonly [codes: readonly number[],
     sendReplyMessage,
     'whole: handed to the requester (326) and stored'
   ],
-  [[RequestCode.PULL_MESSAGE, RequestCode.LITE_PULL_MESSAGE], pullMessage, 'with tags and long polling'],
+  [[RequestCode.PULL_MESSAGE, RequestCode.LITE_PULL_MESSAGE], pullMessage, 'whole; SQL92 where `enablePropertyFilter=true`'],
   [[RequestCode.QUERY_MESSAGE], queryMessage, 'by key and unique key'],
   [[RequestCode.QUERY_CONSUMER_OFFSET], queryConsumerOffset, 'whole'],
   [[RequestCode.UPDATE_CONSUMER_OFFSET], updateConsumerOffset, 'whole'],
@@ -87,7 +89,7 @@ export const SERVED_BY_BROKER: ReadonlyArray<readonly [codes: readonly number[],
   [[RequestCode.UNLOCK_BATCH_MQ], unlockBatchMq, 'whole'],
   [[RequestCode.GET_ALL_CONSUMER_OFFSET], getAllConsumerOffset, 'whole'],
   [[RequestCode.GET_ALL_DELAY_OFFSET], getAllDelayOffset, 'whole'],
-  [[RequestCode.CHECK_CLIENT_CONFIG], checkClientConfig, 'tags; SQL92 is refused'],
+  [[RequestCode.CHECK_CLIENT_CONFIG], checkClientConfig, 'whole; SQL92 where `enablePropertyFilter=true`'],
   [[RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP], updateAndCreateSubscriptionGroup, 'whole'],
   [[RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG], getAllSubscriptionGroupConfig, 'whole'],
   [[RequestCode.DELETE_SUBSCRIPTIONGROUP], deleteSubscriptionGroup, 'whole'],
@@ -96,15 +98,18 @@ export const SERVED_BY_BROKER: ReadonlyArray<readonly [codes: readonly number[],
   [[RequestCode.GET_PRODUCER_CONNECTION_LIST], getProducerConnectionList, 'whole'],
   [[RequestCode.GET_CONSUME_STATS], getConsumeStats, 'whole; what was pulled and not consumed is not counted (`Inflight` 0)'],
   [[RequestCode.DELETE_TOPIC_IN_BROKER], deleteTopicInBroker, 'whole'],
+  [[RequestCode.INVOKE_BROKER_TO_RESET_OFFSET], invokeBrokerToResetOffset, 'whole: kept at the broker until the consumers pull'],
   [[RequestCode.QUERY_TOPIC_CONSUME_BY_WHO], queryTopicConsumeByWho, 'the groups; 5.3.3 names one like the topic besides'],
   [[RequestCode.QUERY_CONSUME_TIME_SPAN], queryConsumeTimeSpan, 'whole'],
   [[RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_BROKER], getSystemTopicListFromBroker, 'whole'],
   [[RequestCode.CLEAN_EXPIRED_CONSUMEQUEUE], cleanExpiredConsumeQueue, 'nothing to do: units go with their messages'],
+  [[RequestCode.GET_CONSUMER_RUNNING_INFO], getConsumerRunningInfo, 'handed on to the consumer'],
   [
     [RequestCode.QUERY_CORRECTION_OFFSET],
     queryCorrectionOffset,
     'whole; commits of the filtered groups are left out, not deleted'
   ],
+  [[RequestCode.CONSUME_MESSAGE_DIRECTLY], consumeMessageDirectly, 'handed on to the consumer'],
   [[RequestCode.CLONE_GROUP_OFFSET], cloneGroupOffset, 'whole; without `topic` all of them, where 5.3.3 copies none'],
   [[RequestCode.VIEW_BROKER_STATS_DATA], viewBrokerStatsData, 'whole'],
   [[RequestCode.CLEAN_UNUSED_TOPIC], cleanUnusedTopic, 'whole'],

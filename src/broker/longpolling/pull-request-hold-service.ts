@@ -4,6 +4,7 @@ import type { Connection } from '../../transport/connection.ts'
 
 /** A pull that found nothing and waits. */
 export interface HeldPull {
+  readonly group: string
   readonly topic: string
   readonly queueId: number
   /** Consume queue offset it asked for. */
@@ -62,6 +63,18 @@ export class PullRequestHoldService {
     if (pulls === undefined) return
     for (const pull of [...pulls]) {
       if (arrived.queueOffset < pull.offset || pull.filter?.(arrived.tagsCode) === false) continue
+      this.#remove(key, pulls, pull)
+      pull.execute()
+    }
+  }
+
+  /** Answers what a group holds on a queue: something else than a message happened to it. */
+  wakeUp(topic: string, queueId: number, group: string): void {
+    const key = keyOf(topic, queueId)
+    const pulls = this.#held.get(key)
+    if (pulls === undefined) return
+    for (const pull of [...pulls]) {
+      if (pull.group !== group) continue
       this.#remove(key, pulls, pull)
       pull.execute()
     }

@@ -1,6 +1,8 @@
 /** Consumed positions by `topic@group` and queue; Java's `ConsumerOffsetManager`. */
 export class ConsumerOffsetManager {
   readonly #offsets = new Map<string, Map<number, number>>()
+  /** Positions that were set from outside and that the group's consumers have not been told yet. */
+  readonly #resets = new Map<string, Map<number, number>>()
   #changes = 0
 
   /** The committed offset; -1 when there is none. */
@@ -19,6 +21,33 @@ export class ConsumerOffsetManager {
     this.#changes++
   }
 
+  /** The group goes on there, whatever its consumers report before they know. */
+  assignResetOffset(group: string, topic: string, queueId: number, offset: number): void {
+    const key = `${topic}@${group}`
+    let queues = this.#resets.get(key)
+    if (queues === undefined) {
+      queues = new Map()
+      this.#resets.set(key, queues)
+    }
+    queues.set(queueId, offset)
+    this.commitOffset(group, topic, queueId, offset)
+  }
+
+  hasOffsetReset(group: string, topic: string, queueId: number): boolean {
+    return this.#resets.size > 0 && this.#resets.get(`${topic}@${group}`)?.has(queueId) === true
+  }
+
+  /** The position a consumer has to be told of; it is told once. */
+  queryThenEraseResetOffset(group: string, topic: string, queueId: number): number | undefined {
+    if (this.#resets.size === 0) return undefined
+    const key = `${topic}@${group}`
+    const queues = this.#resets.get(key)
+    const offset = queues?.get(queueId)
+    queues?.delete(queueId)
+    if (queues?.size === 0) this.#resets.delete(key)
+    return offset
+  }
+
   /** Rises with every change. */
   get changes(): number {
     return this.#changes
@@ -35,7 +64,9 @@ export class ConsumerOffsetManager {
   }
 
   cleanOffsetByTopic(topic: string): void {
-    for (const key of this.#offsets.keys()) if (key.startsWith(`${topic}@`)) this.#offsets.delete(key)
+    for (const table of [this.#offsets, this.#resets]) {
+      for (const key of table.keys()) if (key.startsWith(`${topic}@`)) table.delete(key)
+    }
     this.#changes++
   }
 
