@@ -17,6 +17,7 @@ export class FaultyFiles implements FileLayer {
   mkdir: FileLayer['mkdir'] = (path) => this.#call('mkdir', path, () => nodeFiles.mkdir(path))
   rename: FileLayer['rename'] = (from, to) => this.#call('rename', from, () => nodeFiles.rename(from, to))
   unlink: FileLayer['unlink'] = (path) => this.#call('unlink', path, () => nodeFiles.unlink(path))
+  link: FileLayer['link'] = (from, to) => this.#call('link', to, () => nodeFiles.link(from, to))
   syncDirectory: FileLayer['syncDirectory'] = (path) => this.#call('syncDirectory', path, () => nodeFiles.syncDirectory(path))
   close: FileLayer['close'] = (fd) => this.#call('close', this.#name(fd), () => nodeFiles.close(fd))
   size: FileLayer['size'] = (fd) => this.#call('size', this.#name(fd), () => nodeFiles.size(fd))

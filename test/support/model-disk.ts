@@ -198,6 +198,13 @@ export class ModelDisk implements FileLayer {
     this.#name(from, undefined)
   }
 
+  async link(from: string, to: string): Promise<void> {
+    const node = this.#live.get(from)
+    if (node === undefined) throw systemError('ENOENT')
+    if (this.#live.has(to)) throw systemError('EEXIST')
+    this.#name(to, node)
+  }
+
   async unlink(name: string): Promise<void> {
     if (!this.#live.has(name)) throw systemError('ENOENT')
     this.#name(name, undefined)

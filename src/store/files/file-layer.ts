@@ -42,6 +42,8 @@ export interface FileLayer {
   syncDirectory(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
+  /** A second name for a file. */
+  link(from: string, to: string): Promise<void>
   /** The log's write: at most all of it, as the system call does. */
   writeSome(
     fd: number,
@@ -73,7 +75,8 @@ const call = {
   fsync: promisify(fs.fsync),
   fdatasync: promisify(fs.fdatasync),
   rename: promisify(fs.rename),
-  unlink: promisify(fs.unlink)
+  unlink: promisify(fs.unlink),
+  link: promisify(fs.link)
 }
 
 /** Opening does not wait for a writer when somebody left a FIFO there. */
@@ -138,6 +141,7 @@ export const nodeFiles: FileLayer = {
   },
   rename: (from, to) => call.rename(from, to),
   unlink: (name) => call.unlink(name),
+  link: (from, to) => call.link(from, to),
   writeSome(fd, source, at, length, position, done) {
     fs.write(fd, source, at, length, position, done)
   },

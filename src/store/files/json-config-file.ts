@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { copyFile, link, mkdir, open, rename, unlink } from 'node:fs/promises'
+import { copyFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { type FastjsonObject, isObject, parseFastjson } from '../../protocol/fastjson.ts'
-import { badStore, FILE_MODE, FOLDER_MODE, isNotFound, syncFolder } from './file-ops.ts'
+import { type FileLayer, nodeFiles, withFile } from './file-layer.ts'
+import { badStore, isNotFound } from './file-ops.ts'
 
 /**
  * A table of the broker as JSON in a file, and the version before it in `<file>.bak`; Java's `ConfigManager`. Whatever happens, the file is a
@@ -12,15 +13,18 @@ import { badStore, FILE_MODE, FOLDER_MODE, isNotFound, syncFolder } from './file
 export class JsonConfigFile {
   readonly path: string
   readonly #logger: Logger
+  readonly #files: FileLayer
   /** Whether the file holds what is worth a backup. */
   #whole = false
   #running: Promise<void> | undefined
   /** The next version, while one is being written. */
   #next: { encode: () => string; promise: Promise<void> } | undefined
 
-  constructor(file: string, logger: Logger) {
+  /** @param files where versions are written. @default the file system of this machine */
+  constructor(file: string, logger: Logger, files: FileLayer = nodeFiles) {
     this.path = file
     this.#logger = logger
+    this.#files = files
   }
 
   /**
@@ -83,34 +87,36 @@ export class JsonConfigFile {
   }
 
   async #write(encode: () => string): Promise<void> {
+    const files = this.#files
     const folder = path.dirname(this.path)
-    const made = await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
-    const fresh = `${this.path}.tmp`
-    const handle = await open(fresh, 'w', FILE_MODE)
-    try {
-      await handle.writeFile(encode(), 'utf8')
-      await handle.sync()
-    } finally {
-      await handle.close()
+    if ((await files.lstat(folder)) === undefined) {
+      await files.mkdir(folder)
+      await files.syncDirectory(path.dirname(folder))
     }
+    const fresh = `${this.path}.tmp`
+    await files.unlink(fresh).catch(ignoreMissing)
+    await withFile(files, fresh, 'create', async (fd) => {
+      await files.write(fd, Buffer.from(encode()), 0)
+      await files.fsync(fd)
+    })
     if (this.#whole) await this.#backUp()
-    await rename(fresh, this.path)
-    await syncFolder(folder)
-    if (made !== undefined) await syncFolder(path.dirname(made))
+    await files.rename(fresh, this.path)
+    await files.syncDirectory(folder)
     this.#whole = true
   }
 
   /** The backup too is a whole version at any time. */
   async #backUp(): Promise<void> {
+    const files = this.#files
     const fresh = `${this.path}.bak.tmp`
-    await unlink(fresh).catch(ignoreMissing)
+    await files.unlink(fresh).catch(ignoreMissing)
     try {
-      await link(this.path, fresh)
+      await files.link(this.path, fresh)
     } catch {
       // Not every file system has links.
       await copyFile(this.path, fresh)
     }
-    await rename(fresh, `${this.path}.bak`)
+    await files.rename(fresh, `${this.path}.bak`)
   }
 }
 
