@@ -50,7 +50,7 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
   const entries = settings(values['config'], (values['set'] as string[] | undefined) ?? [])
   const segment = values['commitlog-file-size']
   if (segment !== undefined) {
-    entries.push(['mappedFileSizeCommitLog', String(wholeNumber('commitlog-file-size', segment, 0, 1, Number.MAX_SAFE_INTEGER))])
+    entries.push(['mappedFileSizeCommitLog', String(wholeNumber('commitlog-file-size', segment, 0, 512, 0x7fff_ffff))])
   }
   const queueFile = values['consumequeue-file-size']
   if (queueFile !== undefined) {

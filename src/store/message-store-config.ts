@@ -184,6 +184,8 @@ const HOURS = /^([01]?\d|2[0-3])(;([01]?\d|2[0-3]))*$/
 const BOUNDS: { readonly [K in keyof MessageStoreConfig]?: readonly [low: number, high: number] } = {
   maxHashSlotNum: [1, 0x1fff_ffff],
   maxIndexNum: [2, 0x7fff_ffff],
+  // A record has to fit; what is left of a file has to fit into a blank's 32 bits.
+  mappedFileSizeCommitLog: [512, 0x7fff_ffff],
   mappedFileSizeConsumeQueue: [1, Number.MAX_SAFE_INTEGER],
   flushIntervalConsumeQueue: [1, Number.MAX_SAFE_INTEGER],
   flushDelayOffsetInterval: [1, Number.MAX_SAFE_INTEGER],

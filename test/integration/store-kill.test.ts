@@ -35,6 +35,15 @@ describe('a broker that is killed under load', () => {
   )
 })
 
+describe('a broker that acknowledges before it has written', () => {
+  it('fault-S2 is caught by the same rig', { timeout: 60_000 }, async () => {
+    const args = [script, '--cycles', '1', '--flush', 'async', '--control', '--seed', String(process.env.TEST_SEED)]
+    const failed = (await promisify(execFile)(process.execPath, args).catch((error: unknown) => error)) as { stdout: string }
+    expect(failed.stdout).toMatch(/cycle 0: \d+ wrong, lost: /)
+    expect(failed).toMatchObject({ code: 1 })
+  })
+})
+
 describe('a folder with a broker in it', () => {
   it('fault-S14 a second opener in another process fails at once and says why; after a kill the next start works at once', async () => {
     const dataDir = folder()

@@ -1,7 +1,8 @@
 // Kills a broker under load, again and again, and looks at what its store holds afterwards (fault-S1, fault-S2).
 //
-//   node test/torture/store-kill.mjs [--cycles 25] [--flush sync|async|both] [--seed N]
+//   node test/torture/store-kill.mjs [--cycles 25] [--flush sync|async|both] [--seed N] [--control]
 //
+// --control: the broker acknowledges before it has written (early-writes.mjs), which has to be counted as a failure.
 // The broker is a process of its own (dist/cli.js) with files of 256 KiB; the sender and its journal are this process. After each kill the
 // folder is opened here, and every message is compared with what was sent. Prints a line a mode; ends with 1 when one of them fails.
 import { randomInt } from 'node:crypto'
@@ -13,6 +14,7 @@ import { check, loadUntil, mulberry, newJournal, startBroker } from './support/r
 
 /** A folder serves so many cycles: the log is read as a whole after each. */
 const CYCLES_A_FOLDER = 5
+const EARLY = { NODE_OPTIONS: `--import=${new URL('early-writes.mjs', import.meta.url).href}` }
 
 async function torture(flush, cycles, seed) {
   const random = mulberry(seed)
@@ -29,7 +31,7 @@ async function torture(flush, cycles, seed) {
     }
     const began = performance.now()
     const before = journal.acked.size
-    const broker = await startBroker(dir, flush)
+    const broker = await startBroker(dir, flush, control ? EARLY : {})
     const firstAck = await loadUntil(broker, journal, 50 + random() * 450, () => {})
     if (firstAck !== undefined) restarts.push(firstAck - began)
     acked += journal.acked.size - before
@@ -37,7 +39,9 @@ async function torture(flush, cycles, seed) {
     wrong.push(...lost.map((seq) => `lost: ${seq}`))
     if (wrong.length > 0) {
       failures++
-      console.log(`cycle ${cycle}: ${wrong.length} wrong, ${wrong.slice(0, 5).join('; ')}; kept in ${dir}`)
+      const kept = control ? '' : `; kept in ${dir}`
+      console.log(`cycle ${cycle}: ${wrong.length} wrong, ${wrong.slice(0, 5).join('; ')}${kept}`)
+      if (control) rmSync(path.dirname(dir), { recursive: true, force: true })
       dir = undefined
       cycle += CYCLES_A_FOLDER - 1 - (cycle % CYCLES_A_FOLDER)
     }
@@ -52,8 +56,14 @@ async function torture(flush, cycles, seed) {
 }
 
 const { values } = parseArgs({
-  options: { cycles: { type: 'string', default: '25' }, flush: { type: 'string', default: 'both' }, seed: { type: 'string' } }
+  options: {
+    cycles: { type: 'string', default: '25' },
+    flush: { type: 'string', default: 'both' },
+    seed: { type: 'string' },
+    control: { type: 'boolean', default: false }
+  }
 })
+const { control } = values
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
 let failures = 0
 for (const flush of values.flush === 'both' ? ['sync', 'async'] : [values.flush]) {

@@ -93,7 +93,7 @@ export const nodeFiles: FileLayer = {
       const { size, mode, ino: inode } = stats
       return { kind, size, allocated, mode: mode & 0o777, device: deviceName(stats.dev), inode }
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined
+      if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined
       throw error
     }
   },

@@ -4,7 +4,7 @@ import { MQClientException } from '../../internal/errors.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { type ProcessLock, takeProcessLock } from '../../internal/process-lock.ts'
 import type { MessageStoreConfig } from '../message-store-config.ts'
-import { type FileLayer, nodeFiles } from './file-layer.ts'
+import { errorCode, type FileLayer, nodeFiles } from './file-layer.ts'
 import { FileStorage } from './file-storage.ts'
 import { COMMIT_LOG_DIR, NEXT_SEGMENT } from './log-segment.ts'
 import { type LogPosition, PositionFile } from './position-file.ts'
@@ -111,7 +111,7 @@ export class StoreFiles {
       await this.#recover(found?.segments ?? [], position, clean, listener)
     } catch (error) {
       await this.#release()
-      throw error
+      throw unusable(this.root, error)
     }
   }
 
@@ -230,6 +230,26 @@ export class StoreFiles {
     await this.#lock?.release()
     this.#lock = undefined
   }
+}
+
+/** What to do about what the file system says of a folder. */
+const REMEDIES: ReadonlyMap<string | undefined, string> = new Map([
+  ['EACCES', "its files need read and write permission for this process's user (chown, chmod), or use another folder"],
+  ['EPERM', "its files need read and write permission for this process's user (chown, chmod), or use another folder"],
+  ['EROFS', 'its file system is mounted read-only: mount it for writing, or use another folder'],
+  ['ENOSPC', 'its disk is full: make room, or use another folder'],
+  ['EDQUOT', 'its quota is used up: make room, or use another folder']
+])
+
+/** Errors that say what to do stay as they are; those of the file system are told what. */
+function unusable(root: string, error: unknown): unknown {
+  const remedy = REMEDIES.get(errorCode(error))
+  if (remedy === undefined) return error
+  return new MQClientException(`${root} cannot be opened: ${logText(error)}: ${remedy}`, {
+    code: 'STORE_DIRECTORY',
+    cause: error,
+    hint: remedy
+  })
 }
 
 function locked(message: string): MQClientException {
