@@ -32,6 +32,7 @@ export { HeldClock } from './internal/held-clock.ts'
 export type { BrokerStatistics } from './loopback/broker-statistics.ts'
 export type { ConnectedClient, ConnectedConsumer } from './loopback/connected-clients.ts'
 export type { LoopbackFaultAction } from './loopback/fault-kinds.ts'
+export type { PublishedMessage, PublishResult, Replier } from './loopback/local-client.ts'
 export { LoopbackBroker } from './loopback/loopback-broker.ts'
 export type { LoopbackFault, LoopbackFaultHandle, LoopbackFaultMatch, LoopbackFaults } from './loopback/loopback-faults.ts'
 export type {

@@ -84,7 +84,7 @@ const CLIENT_SCAN_MILLIS = 10_000
 const FAST_PORT_BELOW = 2
 const DEFAULT_TOPIC_QUEUES = 4
 
-type State = 'CREATED' | 'STARTING' | 'RUNNING' | 'STOPPED'
+type State = 'CREATED' | 'STARTING' | 'RUNNING' | 'SUSPENDED' | 'STOPPED'
 
 /**
  * A RocketMQ broker in this process; Java's `BrokerController`.
@@ -128,6 +128,8 @@ export class BrokerController implements BrokerServices {
   #scanTimer: Timer | undefined
   #state: State = 'CREATED'
   #stopping: Promise<void> | undefined
+  /** Those that a start makes: {@link reset} leaves them. */
+  readonly #firstTopics: ReadonlySet<string>
 
   /** @throws MQClientException naming a setting or topic that is wrong, and what is allowed. */
   constructor(options: BrokerControllerOptions) {
@@ -158,6 +160,7 @@ export class BrokerController implements BrokerServices {
       onVersion: () => this.#configFiles?.topicsChanged()
     })
     this.#addTopics(options.topics)
+    this.#firstTopics = new Set(this.topicConfigManager.topicConfigTable.keys())
     this.subscriptionGroupManager = new SubscriptionGroupManager(config, clock, () => this.#configFiles?.groupsChanged())
     this.#configFiles = options.storeFiles && this.#openConfigFiles(path.join(options.storeFiles.root, 'config'))
     this.broker2Client = new Broker2Client(logger)
@@ -262,6 +265,64 @@ export class BrokerController implements BrokerServices {
     return this.#stopping
   }
 
+  /**
+   * As a process that is killed: every connection ends without another byte, nothing is accepted, and the name servers forget this broker.
+   * What it has stored stays, as on a disk. Ends with {@link resume}.
+   */
+  async suspend(): Promise<void> {
+    this.#mustBe('RUNNING', 'suspend')
+    this.#state = 'SUSPENDED'
+    this.#registration.pause()
+    await Promise.all([this.haService.suspend(), ...this.#servers.map((server) => server.suspend())])
+  }
+
+  /** Accepts again on the ports it had, and registers. @throws the error of the socket when a port is taken by now. */
+  async resume(): Promise<void> {
+    this.#mustBe('SUSPENDED', 'resume')
+    await Promise.all(this.#servers.map((server) => server.resume()))
+    await this.haService.resume()
+    await this.#registration.resume()
+    this.#state = 'RUNNING'
+  }
+
+  /** Registers with the name servers now, not with the next period; for one that has forgotten everything. */
+  async register(): Promise<void> {
+    if (this.#state === 'RUNNING') await this.#registration.resume()
+  }
+
+  get suspended(): boolean {
+    return this.#state === 'SUSPENDED'
+  }
+
+  /** Asks now about every half message that is open, however young it is. @returns how many were asked about. */
+  checkTransactions(): Promise<number> {
+    this.#mustBe('RUNNING', 'checkTransactions')
+    return this.#transactionalMessageCheckService.checkNow()
+  }
+
+  /**
+   * Forgets every message, every consumed position and everything that waits; connections and groups stay.
+   * @param keepTopics topics that came since the start stay, empty.
+   */
+  async reset(keepTopics: boolean): Promise<void> {
+    this.scheduleMessageService.stop()
+    this.timerMessageStore.stop()
+    await this.#transactionalMessageCheckService.pause()
+    await Promise.all([this.scheduleMessageService.idle(), this.timerMessageStore.idle(), this.#inFlight.idle()])
+    this.store.deleteTopics([...this.store.topics()])
+    this.consumerOffsetManager.clear()
+    this.scheduleMessageService.offsetTable.clear()
+    this.timerMessageStore.clear()
+    for (const topic of [...this.topicConfigManager.topicConfigTable.keys()]) {
+      this.brokerStatsManager.onTopicDeleted(topic)
+      if (!keepTopics && !this.#firstTopics.has(topic)) this.topicConfigManager.deleteTopicConfig(topic)
+    }
+    if (this.#isSlave) return
+    this.scheduleMessageService.start()
+    if (this.storeConfig.timerWheelEnable) this.timerMessageStore.start()
+    this.#transactionalMessageCheckService.start()
+  }
+
   get brokerName(): string {
     return this.config.brokerName
   }
@@ -320,6 +381,13 @@ export class BrokerController implements BrokerServices {
   get storeHost(): HostAddress {
     this.#storeHost ??= this.#recordedHost()
     return this.#storeHost
+  }
+
+  #mustBe(state: State, call: string): void {
+    if (this.#state === state) return
+    throw new MQClientException(`${call}() needs the broker to be ${state}; ${this.brokerName} is ${this.#state}`, {
+      code: 'BAD_STATE'
+    })
   }
 
   async #shutdown(): Promise<void> {

@@ -38,6 +38,7 @@ export class NameServerRegistration {
   #haServerAddr = ''
   #timer: Timer | undefined
   #stopped = false
+  #paused = false
 
   constructor(options: RegistrationOptions) {
     this.#options = options
@@ -59,8 +60,24 @@ export class NameServerRegistration {
 
   /** One topic came or changed: the name servers learn it now, not with the next period. */
   registerIncrement(topicConfig: TopicConfig): void {
-    if (this.#brokerAddr === '' || this.#stopped) return
+    if (this.#brokerAddr === '' || this.#stopped || this.#paused) return
     void this.#registerAll(new Map([[topicConfig.topicName, topicConfig]]))
+  }
+
+  /** As a process that is killed: nobody is told, the connections are gone, and so the name servers forget this broker. */
+  pause(): void {
+    this.#paused = true
+    this.#timer?.cancel()
+    for (const addr of this.#options.namesrvAddrs) this.#options.client.closeConnection(addr)
+  }
+
+  /** Registers again, and goes on; also for a name server that has forgotten everything. @throws as {@link start}. */
+  async resume(): Promise<void> {
+    if (this.#stopped || this.#brokerAddr === '') return
+    // A connection to a name server that was restarted may not know yet that it has ended.
+    this.pause()
+    this.#paused = false
+    await this.start(this.#brokerAddr, this.#haServerAddr)
   }
 
   /** Ends the periodic registration and tells the name servers to forget this broker; failures are logged. */
@@ -89,7 +106,7 @@ export class NameServerRegistration {
 
   #arm(): void {
     const { clock, config, topicConfigManager } = this.#options
-    if (this.#stopped) return
+    if (this.#stopped || this.#paused) return
     const period = Math.min(Math.max(config.registerNameServerPeriod, MIN_PERIOD), MAX_PERIOD)
     this.#timer = clock.setTimeout(
       () => void this.#registerAll(topicConfigManager.topicConfigTable).then(() => this.#arm()),
@@ -114,7 +131,8 @@ export class NameServerRegistration {
         try {
           await this.#register(addr, body, bodyCrc32)
         } catch (error) {
-          if (!this.#stopped) logger.warn(`${config.brokerName} is not registered with name server ${addr}: ${logText(error)}`)
+          if (!this.#stopped && !this.#paused)
+            logger.warn(`${config.brokerName} is not registered with name server ${addr}: ${logText(error)}`)
           throw error
         }
       })

@@ -29,6 +29,16 @@ export function* storedMessages(
   }
 }
 
+/** The message that begins at an offset of the commit log; undefined when none does. */
+export function storedMessageAt(
+  store: DefaultMessageStore,
+  brokerName: string,
+  physicalOffset: number
+): StoredMessage | undefined {
+  const raw = store.lookMessageByOffset(physicalOffset)
+  return raw && { ...decode(raw), brokerName, raw }
+}
+
 /** A body that is damaged, or of a format there is no codec for here, stays compressed: it must not hide the others. */
 function decode(raw: Buffer): MessageExt {
   try {

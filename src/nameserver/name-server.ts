@@ -52,6 +52,7 @@ export class NameServer {
   readonly #server: RemotingServer
   #scan: Timer | undefined
   #stopped = false
+  #suspended = false
 
   constructor(options: NameServerOptions = {}) {
     this.#config = { ...DEFAULT_NAMESRV_CONFIG, ...options.config }
@@ -92,6 +93,22 @@ export class NameServer {
   /** What goes into `namesrvAddr`. */
   get addr(): string {
     return formatAddress(this.host, this.port)
+  }
+
+  /** As a process that is killed: every connection ends, nothing is accepted, all that was registered is forgotten. */
+  async suspend(): Promise<void> {
+    this.#suspended = true
+    await this.#server.suspend()
+  }
+
+  /** Accepts again on the port it had; brokers have to register again. */
+  async resume(): Promise<void> {
+    await this.#server.resume()
+    this.#suspended = false
+  }
+
+  get suspended(): boolean {
+    return this.#suspended
   }
 
   /** Closes every connection; nothing of it keeps the process alive afterwards. */

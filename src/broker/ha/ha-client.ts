@@ -70,6 +70,22 @@ export class HAClient {
     this.#link?.report()
   }
 
+  /** Leaves the master, until {@link resume}. */
+  suspend(): void {
+    this.#closed = true
+    this.#retry?.cancel()
+    this.#retry = undefined
+    this.#connecting?.abort()
+    this.#connecting = undefined
+    this.#link?.end(undefined)
+  }
+
+  resume(): void {
+    this.#closed = false
+    this.#pause = FIRST_PAUSE
+    this.#connect()
+  }
+
   shutdown(): void {
     this.#closed = true
     this.#retry?.cancel()

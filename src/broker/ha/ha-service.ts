@@ -39,6 +39,7 @@ export class HAService implements ReplicaService, HAMaster {
   #sentWhere = 0
   #scheduled = false
   #closed = false
+  #suspended = false
   /** Who waits for slaves to come. */
   readonly #slaveWaiters = new Set<{ count: number; done: Deferred<void> }>()
   active = false
@@ -185,6 +186,23 @@ export class HAService implements ReplicaService, HAMaster {
     for (const connection of [...this.#connections]) connection.close()
   }
 
+  /** As a process that is killed: every replication connection is closed and none is accepted until {@link resume}. */
+  async suspend(): Promise<void> {
+    this.#suspended = true
+    this.disconnectSlaves()
+    this.#client?.suspend()
+    await this.#listener?.close()
+  }
+
+  /** Accepts slaves again, on the port it had; a slave looks for its master again. */
+  async resume(): Promise<void> {
+    this.#suspended = false
+    if (this.#listener === undefined || this.#closed) return
+    this.#listener = await this.#listen(this.#listener.port, 0)
+    this.#client?.resume()
+    if (this.#client !== undefined) this.active = true
+  }
+
   /** Sends what slaves will take at once, answers every put that waits, and closes all connections. */
   async shutdown(): Promise<void> {
     if (this.#closed) return
@@ -214,7 +232,7 @@ export class HAService implements ReplicaService, HAMaster {
   }
 
   #accept(socket: NetworkSocket): void {
-    if (this.#closed || this.#connections.size >= MAX_CONNECTIONS || socket.remoteAddress === undefined) {
+    if (this.#closed || this.#suspended || this.#connections.size >= MAX_CONNECTIONS || socket.remoteAddress === undefined) {
       socket.on('error', () => {})
       socket.destroy()
       return

@@ -98,4 +98,10 @@ export class ConsumerOffsetManager {
   whichGroupByTopic(topic: string): string[] {
     return [...this.#offsets.keys()].filter((key) => key.startsWith(`${topic}@`)).map((key) => key.slice(topic.length + 1))
   }
+
+  /** Forgets all of them. */
+  clear(): void {
+    this.#offsets.clear()
+    this.#changes++
+  }
 }

@@ -7,6 +7,8 @@ import { parseDelayLevels } from '../../store/delay-levels.ts'
 import type { BrokerStatsManager } from '../stats/broker-stats-manager.ts'
 import { LONGEST_WAIT, movedMessage, type Outcome, putDue, readStored, realDestination, retryPause } from './due-message.ts'
 
+const nextTurn = globalThis.setImmediate
+
 /** Messages of a level that are delivered in one turn of the event loop. */
 const BATCH = 64
 
@@ -57,6 +59,11 @@ export class ScheduleMessageService {
       level.timer?.cancel()
       level.timer = undefined
     }
+  }
+
+  /** Settles when nothing is being delivered; call {@link stop} before. */
+  async idle(): Promise<void> {
+    while ([...this.#levels.values()].some(({ busy }) => busy)) await new Promise<void>((resolve) => nextTurn(resolve))
   }
 
   /** A message of {@link SCHEDULE_TOPIC} became visible. */

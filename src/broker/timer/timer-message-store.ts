@@ -20,6 +20,8 @@ import {
 import type { BrokerStatsManager } from '../stats/broker-stats-manager.ts'
 import { type TimerEntry, TimerSlots } from './timer-slots.ts'
 
+const nextTurn = globalThis.setImmediate
+
 /** Messages that are read, or delivered, in one turn of the event loop. */
 const BATCH = 64
 /** Steps a wheel of Java has, and those it leaves free: the longest a message may wait before it is stored anew. */
@@ -65,7 +67,7 @@ interface Delivery {
  */
 export class TimerMessageStore {
   readonly #deps: TimerMessageStoreDeps
-  readonly #slots = new TimerSlots()
+  #slots = new TimerSlots()
   /** The first queue offset that has not been looked at. */
   #queueOffset = 0
   #lastReadTime = 0
@@ -120,6 +122,22 @@ export class TimerMessageStore {
   stop(): void {
     this.#started = false
     this.#cancelTimer()
+  }
+
+  /** Settles when nothing is being delivered; call {@link stop} before. */
+  async idle(): Promise<void> {
+    while (this.#busy) await new Promise<void>((resolve) => nextTurn(resolve))
+  }
+
+  /** Forgets what waits, for a store whose {@link TIMER_TOPIC} begins anew; only while it is stopped and {@link idle}. */
+  clear(): void {
+    this.#slots = new TimerSlots()
+    this.#queueOffset = 0
+    this.#lastReadTime = 0
+    this.#restored = undefined
+    this.#delivery = undefined
+    this.#arrived = false
+    this.#failures = 0
   }
 
   /** A message of {@link TIMER_TOPIC} became visible. */

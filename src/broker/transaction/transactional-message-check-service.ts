@@ -10,6 +10,7 @@ export class TransactionalMessageCheckService {
   #timer: Timer | undefined
   #round: Promise<void> = Promise.resolve()
   #stopped = false
+  #paused = false
 
   constructor(broker: BrokerServices) {
     this.#broker = broker
@@ -19,6 +20,12 @@ export class TransactionalMessageCheckService {
   start(): void {
     // A slave has its master's messages, and the master asks.
     if (this.#stopped || this.#broker.storeConfig.brokerRole === 'SLAVE') return
+    this.#paused = false
+    this.#arm()
+  }
+
+  #arm(): void {
+    if (this.#stopped || this.#paused) return
     this.#timer = this.#broker.clock.setTimeout(() => this.#run(), this.#broker.config.transactionCheckInterval, { ref: false })
   }
 
@@ -29,10 +36,29 @@ export class TransactionalMessageCheckService {
     await this.#round
   }
 
+  /** No round until {@link start}; settles when the one under way has ended. */
+  async pause(): Promise<void> {
+    this.#paused = true
+    this.#timer?.cancel()
+    await this.#round
+    this.#service.forget()
+  }
+
+  /** A round at once, whatever the age of the half messages; never beside another one. @returns how many were asked about. */
+  async checkNow(): Promise<number> {
+    let asked = 0
+    const round = this.#round.then(async () => {
+      asked = await this.#service.check(() => this.#stopped, true)
+    })
+    this.#round = round.catch(() => {})
+    await round
+    return asked
+  }
+
   #run(): void {
-    this.#round = this.#service
-      .check(() => this.#stopped)
+    this.#round = this.#round
+      .then(async () => void (await this.#service.check(() => this.#stopped || this.#paused)))
       .catch((error: unknown) => this.#broker.logger.error(`the check of transactions failed: ${logText(error)}`))
-      .finally(() => this.start())
+      .finally(() => this.#arm())
   }
 }

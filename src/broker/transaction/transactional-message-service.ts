@@ -32,18 +32,36 @@ export class TransactionalMessageService {
   /** First queue offsets of half messages that were put back because of their own immunity time, by queue: op messages may name them. */
   readonly #putBack = new Map<number, Set<number>>()
 
+  #asked = 0
+
   constructor(broker: BrokerServices) {
     this.#broker = broker
     this.#bridge = new TransactionalMessageBridge(broker)
   }
 
-  /** One round over all half queues. @param stopped ends it early. */
-  async check(stopped: () => boolean): Promise<void> {
+  /**
+   * One round over all half queues.
+   * @param stopped ends it early.
+   * @param now asks about everything that was there when the round began, however young it is.
+   * @returns how many half messages were asked about.
+   */
+  async check(stopped: () => boolean, now = false): Promise<number> {
     const queues = this.#broker.topicConfigManager.selectTopicConfig(TRANS_HALF_TOPIC)?.readQueueNums ?? 0
-    for (let queueId = 0; queueId < queues && !stopped(); queueId++) await this.#checkQueue(queueId, stopped)
+    const before = this.#asked
+    for (let queueId = 0; queueId < queues && !stopped(); queueId++) {
+      const end = now ? this.#broker.store.getMaxOffsetInQueue(TRANS_HALF_TOPIC, queueId) : undefined
+      await this.#checkQueue(queueId, stopped, end)
+    }
+    return this.#asked - before
   }
 
-  async #checkQueue(queueId: number, stopped: () => boolean): Promise<void> {
+  /** What was remembered of half messages that are gone. */
+  forget(): void {
+    this.#putBack.clear()
+  }
+
+  /** @param forcedEnd where a round ends that asks whatever the age. */
+  async #checkQueue(queueId: number, stopped: () => boolean, forcedEnd: number | undefined): Promise<void> {
     const { clock } = this.#broker
     const bridge = this.#bridge
     const halfOffset = bridge.fetchConsumeOffset(TRANS_HALF_TOPIC, queueId)
@@ -73,7 +91,8 @@ export class TransactionalMessageService {
         if (ended) break
         continue
       }
-      if ((await this.#resolve(half, ops, start)) === 'WAIT') break
+      if (forcedEnd !== undefined && half.queueOffset >= forcedEnd) break
+      if ((await this.#resolve(half, ops, start, forcedEnd !== undefined)) === 'WAIT') break
       next = half.queueOffset + 1
     }
     if (next !== halfOffset) bridge.updateConsumeOffset(TRANS_HALF_TOPIC, queueId, next)
@@ -83,7 +102,7 @@ export class TransactionalMessageService {
   }
 
   /** @param start of the round, ms since 1970. */
-  async #resolve(half: MessageExt, ops: OpMessages, start: number): Promise<Verdict> {
+  async #resolve(half: MessageExt, ops: OpMessages, start: number, forced: boolean): Promise<Verdict> {
     if (ops.take(half.queueOffset)) return 'PASSED'
     const { config, storeConfig, clock } = this.#broker
     const { properties } = half
@@ -92,13 +111,13 @@ export class TransactionalMessageService {
     // What is older than the store keeps messages may be gone by the next round.
     const outlived = age > storeConfig.fileReservedTime * HOUR_MILLIS
     if (times >= config.transactionCheckMax || outlived) return this.#discard(half, times)
-    if (half.storeTimestamp >= start) return 'WAIT'
-    const own = properties.get(MessageConst.CHECK_IMMUNITY_TIME_IN_SECONDS)
+    if (half.storeTimestamp >= start && !forced) return 'WAIT'
+    const own = forced ? undefined : properties.get(MessageConst.CHECK_IMMUNITY_TIME_IN_SECONDS)
     const immunity = own === undefined ? config.transactionTimeOut : immunityTime(own, config.transactionTimeOut)
-    const immune = age < immunity
+    const immune = age < immunity && !forced
     // Younger than all that could be asked about, and so is what comes after it; a clock that was set back makes it older than it can be.
     if (own === undefined && immune && age >= 0) return 'WAIT'
-    while (!ops.exhausted && (immune || !(ops.lastBornTimestamp - start > config.transactionTimeOut))) {
+    while (!ops.exhausted && (immune || forced || !(ops.lastBornTimestamp - start > config.transactionTimeOut))) {
       ops.pull()
       if (ops.take(half.queueOffset)) return 'PASSED'
     }
@@ -141,6 +160,7 @@ export class TransactionalMessageService {
       return
     }
     const uniqKey = checked.get(MessageConst.UNIQ_KEY)
+    this.#asked++
     broker2Client.checkProducerTransactionState(
       connection,
       {
