@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { DefaultMQProducer } from '../../dist/index.js'
+import { DefaultMQProducer, Message } from '../../dist/index.js'
 import { OPERATIONS, type Rig } from './consumer-operations.ts'
 import { JavaConsumers } from './harness/consumers.ts'
 import { CLIENT_VERSIONS, temporaryDirectory } from './harness/java.js'
 import { type OurBroker, startOurBroker } from './harness/ours.js'
+import { LineProcess } from './harness/processes.js'
+import { nodePeerDirectory } from './harness/tools.js'
 
 // Real consumers, what they do, at our broker and at the real one as the control; printed as a table.
 const real = inject('real')
@@ -67,4 +69,25 @@ describe.each(CLIENT_VERSIONS)('Java %s consumes', (version) => {
     if (ours?.status === 'rejected') throw ours.reason
     expect(ours?.value).toEqual(control?.value)
   })
+})
+
+test('ali-ons consumes what its tags want, from the first message', async () => {
+  const topic = 'Matrix-ali-ons'
+  const read = async (index: number, namesrvAddr: string): Promise<string[]> => {
+    const producer = producers[index] as DefaultMQProducer
+    await producer.createTopic('TBW102', topic, 4)
+    for (let n = 0; n < 12; n++) await producer.send(new Message({ topic, body: `m-${n}`, tags: n % 2 === 0 ? 'a' : 'b' }))
+    const args = ['--namesrv', namesrvAddr, '--topic', topic, '--group', topic, '--tags', 'a']
+    const consumer = new LineProcess('ali-ons', process.execPath, [`${nodePeerDirectory}consumer.mjs`, ...args])
+    try {
+      const bodies = new Set<string>()
+      while (bodies.size < 6) bodies.add((await consumer.json<{ body: string }>(40_000)).body)
+      return [...bodies].toSorted()
+    } finally {
+      await consumer.stop('SIGKILL')
+    }
+  }
+  const [ours, control] = await Promise.all([broker.namesrvAddr, real.namesrvAddr].map((addr, index) => read(index, addr)))
+  table.set('ali-ons  push, tags', [JSON.stringify(ours) === JSON.stringify(control) ? 'here: as the control' : 'here: DIFFERS'])
+  expect(ours).toEqual(control)
 })
