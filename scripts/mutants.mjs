@@ -16,10 +16,11 @@ const LIMIT_MILLIS = 120_000
 
 /** Runs test files in `folder`; resolves with the titles of what failed, and whether anything ran. */
 function runTests(folder, files) {
-  const report = path.join(folder, 'report.json')
+  // Where vitest.config.ts puts it.
+  const report = path.join(folder, '.cache/vitest.json')
   rmSync(report, { force: true })
   const vitest = path.join(root, 'node_modules/vitest/vitest.mjs')
-  const args = [vitest, 'run', ...files, '--reporter=json', `--outputFile=${report}`, '--testTimeout=5000', '--pool=forks']
+  const args = [vitest, 'run', ...files, '--pool=forks']
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, { cwd: folder, stdio: 'ignore', env: { ...process.env, TEST_SEED: '7' } })
     const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MILLIS)
@@ -79,7 +80,7 @@ try {
   const { failed, broken } = await runTests(folders[0], [...new Set(todo.map(({ test }) => test))])
   if (broken || failed.length > 0) {
     console.error(`without any mutant: ${broken ? 'nothing ran' : failed.join('; ')}`)
-    bad++
+    bad = todo.length
   } else {
     const queue = [...todo]
     const work = async (folder) => {
