@@ -193,6 +193,10 @@ describe('retries', () => {
     firstBroker(cluster, (seen, broker) => broker.ok(seen, 12))
     expect((await again.send(message())).sendStatus).toBe('SEND_OK')
     expect(cluster.sends).toHaveLength(3)
+    let answers = 0
+    cluster.script((seen, broker) => broker.ok(seen, ++answers < 3 ? 12 : 0))
+    expect((await again.send(message())).sendStatus).toBe('SEND_OK')
+    expect(answers).toBe(3)
   })
 
   it('a message that was stored is not reported as failed, whatever the further attempts bring', async () => {

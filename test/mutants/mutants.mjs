@@ -15,7 +15,7 @@ const kernel = { file: 'src/producer/send-kernel-impl.ts', test: 'test/integrati
 export const mutants = [
   { ...select, from: 'if (!brokersSent.includes(', to: 'if (brokersSent.includes(', killer: 'producer-43' },
   { ...select, from: 'notLast ?? queues[start]', to: 'queues[start]', killer: 'avoids at least the last broker' },
-  { ...select, from: '(this.#next + 1) & LARGEST', to: 'this.#next + 1', killer: 'producer-42' },
+  { ...select, from: 'return this.#next % size', to: 'return this.#next % (size + 1)', killer: 'goes round through the queues' },
   {
     ...select,
     from: 'queues[i].brokerName !== brokerName',
@@ -75,7 +75,7 @@ export const mutants = [
     to: 'storage.maxOffset >= nextOffset) return',
     killer: 'store-17'
   },
-  { ...flush, from: 'if (nextOffset > offset) break', to: '', killer: 'share the next one' },
+  { ...flush, from: 'if (nextOffset > offset) break', to: '', killer: 'store-17' },
   {
     ...flush,
     from: "this.#settleAll(this.#waiting, 'UNKNOWN_ERROR')",
@@ -116,7 +116,12 @@ export const mutants = [
     to: 'fields.queueOffset = firstQueueOffset',
     killer: 'store-11'
   },
-  { ...batch, from: 'queue.nextOffset += records.length', to: 'queue.nextOffset += 1', killer: 'store-11' },
+  {
+    ...batch,
+    from: 'at = writeStoredMessage(storage.tail, at, fields)',
+    to: 'writeStoredMessage(storage.tail, at, fields)',
+    killer: 'store-11'
+  },
   { ...routes, from: 'if (addr === brokerAddr && id !== brokerId) addrs.delete(id)', to: '{}', killer: 'store-65' },
   {
     ...routes,
@@ -128,7 +133,7 @@ export const mutants = [
     ...retry,
     from: 'call.attemptsMade >= call.maxAttempts) return false',
     to: 'call.attemptsMade > call.maxAttempts) return false',
-    killer: 'lists every attempt'
+    killer: 'code 1 without a known reason'
   },
   { ...retry, from: ' && call.remaining() > 0', to: '', killer: 'never tries again when no time is left' },
   { ...retry, from: 'call.keepStored(result)', to: '', killer: 'a message that was stored is not reported as failed' },
@@ -147,9 +152,9 @@ export const mutants = [
   { ...kernel, from: '  hooks.before(context)', to: '', killer: 'producer-18' },
   {
     ...kernel,
-    from: 'if (!hooks.hasSendMessageHook || call.settled) return',
-    to: 'if (!hooks.hasSendMessageHook) return',
-    killer: 'abort'
+    from: 'communicationMode: mode,\n    bornHost',
+    to: "communicationMode: 'ONEWAY',\n    bornHost",
+    killer: 'producer-18'
   },
   {
     file: 'src/broker/handlers/10-send-message.ts',
