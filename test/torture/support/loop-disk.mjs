@@ -75,7 +75,8 @@ export class LoopDisk {
   /** Also with somebody in it: then it goes when they have left. */
   remove() {
     disks.delete(this)
-    if (this.#mounted) tool('umount', '--lazy', this.#mountPoint)
+    // whatever is known: a `mount` that a signal ended may have mounted
+    spawnSync('umount', ['--lazy', this.#mountPoint])
     this.#mounted = false
     rmSync(this.#folder, { recursive: true, force: true })
   }
