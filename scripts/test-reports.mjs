@@ -33,7 +33,7 @@ export function readTitles(root) {
   const folder = path.join(root, 'test')
   const files = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : []
   for (const name of files.map((file) => file.replaceAll(path.sep, '/')).sort()) {
-    if (!name.endsWith('.test.ts') || /(^|\/)(node_modules|fixtures)\//.test(name)) continue
+    if (!/\.(?:test|interop)\.ts$/.test(name) || /(^|\/)(node_modules|fixtures)\//.test(name)) continue
     const titles = [...readFileSync(path.join(folder, name), 'utf8').matchAll(TITLE)].map((match) => match[2]).join('\n')
     for (const id of idsIn(titles)) named.push({ file: `test/${name}`, id })
   }

@@ -10,13 +10,13 @@ export type LoopbackFaultAction =
   | { kind: 'delay'; millis: number }
   /** Handles the request, and sends the answer so many ms later: give more than the caller waits. */
   | { kind: 'late'; millis: number }
-  /** Neither handled nor answered; `after` is handled and not answered. @default before */
+  /** Neither handled nor answered; `after` is handled and not answered. By default: before. */
   | { kind: 'drop'; when?: 'before' | 'after' }
-  /** Closes the connection: before the request is handled, instead of the reply, or after it. @default before */
+  /** Closes the connection: before the request is handled, instead of the reply, or after it. By default: before. */
   | { kind: 'close'; when?: 'before' | 'insteadOfReply' | 'after' }
   /** Leaves the connection open, reads nothing more and answers nothing more. */
   | { kind: 'halfOpen' }
-  /** Sends so many bytes of the answer, then closes. @default 10 */
+  /** Sends so many bytes of the answer, then closes. By default: 10. */
   | { kind: 'truncate'; bytes?: number }
   /** Sends an answer whose header is no header. */
   | { kind: 'garbageHeader' }
@@ -26,7 +26,7 @@ export type LoopbackFaultAction =
   | { kind: 'duplicate' }
   /** Sends the answer under the number of a request that nobody made. */
   | { kind: 'wrongOpaque' }
-  /** Holds the request, the answer, the sync or the replication until the fault is released. @default request */
+  /** Holds the request, the answer, the sync or the replication until the fault is released. By default: request. */
   | { kind: 'hold'; point?: 'request' | 'response' | 'append' | 'flush' | 'replicate' }
   /** The message is stored, and the send is answered with this status. */
   | { kind: 'storeStatus'; status: 'FLUSH_DISK_TIMEOUT' | 'FLUSH_SLAVE_TIMEOUT' | 'SLAVE_NOT_AVAILABLE' }
@@ -44,7 +44,7 @@ export type LoopbackFaultAction =
   | { kind: 'nameServerDown' }
   /** Refuses connections: those that are opened are closed at once. */
   | { kind: 'refuseConnections' }
-  /** The broker that was asked is killed before it handles the request; and restarted so many ms later. @default stays down */
+  /** The broker that was asked is killed before it handles the request; and restarted so many ms later. By default: stays down. */
   | { kind: 'kill'; restartAfter?: number }
 
 /** What the compiler of faults asks the broker. */
