@@ -5,12 +5,17 @@ export type FaultPoint = 'connect' | 'request' | 'response' | 'append' | 'flush'
 
 /** What the seam knows about the event; a matcher's fields must all agree. */
 export interface FaultContext {
+  /** Where it is. */
   point: FaultPoint
   /** Request code, where a request is involved. */
   code?: number
+  /** Topic, where there is one. */
   topic?: string
+  /** Producer or consumer group, where there is one. */
   group?: string
+  /** Queue, where there is one. */
   queueId?: number
+  /** The broker it happens at. */
   brokerName?: string
   /** What the event happened at; absent at a client. */
   server?: 'namesrv' | 'broker'

@@ -3,15 +3,24 @@ import type { TransportStats } from '../transport/transport-stats.ts'
 
 /** Counters of one broker since it was started. */
 export interface BrokerStatistics {
+  /** Its name. */
   brokerName: string
   /** 0 for a master. */
   brokerId: number
   /** `host:port` as it is announced. */
   addr: string
   /** Messages put by sends, and the bytes of their records. */
-  put: { messages: number; bytes: number }
+  put: {
+    /** Messages. */
+    messages: number
+    /** Bytes of records. */
+    bytes: number
+  }
   /** Messages that pulls were given. */
-  got: { messages: number }
+  got: {
+    /** Messages. */
+    messages: number
+  }
   /** Connections that are open now. */
   connections: number
   /** Of its port. */

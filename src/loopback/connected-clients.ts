@@ -3,8 +3,11 @@ import { languageName } from '../protocol/language-code.ts'
 
 /** A client of a group, as one broker knows it from its heartbeats. */
 export interface ConnectedClient {
+  /** Producer or consumer group. */
   group: string
+  /** The broker that knows it. */
   brokerName: string
+  /** As the heartbeat gives it. */
   clientId: string
   /** `host:port` of the client. */
   remoteAddr: string
@@ -19,7 +22,12 @@ export interface ConnectedClient {
 /** A consumer of a group. */
 export interface ConnectedConsumer extends ConnectedClient {
   /** Topics with what is taken of each, as the heartbeat says. */
-  subscriptions: Array<{ topic: string; expression: string }>
+  subscriptions: Array<{
+    /** The topic, retry topics included. */
+    topic: string
+    /** `*`, tags or SQL92. */
+    expression: string
+  }>
 }
 
 export function connectedProducers(brokers: readonly BrokerController[]): ConnectedClient[] {

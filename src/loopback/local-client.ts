@@ -24,11 +24,15 @@ export interface PublishedMessage extends Omit<MessageOptions, 'topic'> {
 
 /** Where a published message is. */
 export interface PublishResult {
+  /** Of the broker that holds it. */
   brokerName: string
+  /** The queue it is in. */
   queueId: number
+  /** Its place in that queue. */
   queueOffset: number
   /** The unique key. */
   msgId: string
+  /** The broker's id: its address and the physical offset, as hex. */
   offsetMsgId: string
 }
 

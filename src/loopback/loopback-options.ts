@@ -59,7 +59,14 @@ export interface LoopbackBrokerOptions {
    * `false` keeps none.
    * @default { requests: 10000, bytes: 67108864 }
    */
-  journal?: false | { requests?: number; bytes?: number }
+  journal?:
+    | false
+    | {
+        /** Most requests kept. @default 10000 */
+        requests?: number
+        /** Most bytes kept. @default 67108864 */
+        bytes?: number
+      }
   /**
    * Accounts of ACL 1.0: every request to a broker needs the signature of one. The name server asks for none, as in RocketMQ.
    * @default everybody may do everything

@@ -2,6 +2,7 @@
 export interface TransportStats {
   /** Connections opened or accepted. */
   connects: number
+  /** Attempts to connect that failed. */
   connectFailures: number
   /** Answers nobody waited for (any more): late, duplicate or with an unknown opaque. They are dropped. */
   lateAnswers: number
