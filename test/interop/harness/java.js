@@ -70,7 +70,7 @@ export function temporaryDirectory(name) {
   }
 }
 
-/** `start(args)` of one of our programs in `java/src`, on the class path of a client version. */
+/** One of our programs in `java/src`, on the class path of a client version. Its working directory is `home`: some tools write files there. */
 export function startProgram({ main, version, args, home, quick = true, heap = '256m', flags: more = [] }) {
   const flags = [
     `-Xmx${heap}`,
@@ -81,7 +81,7 @@ export function startProgram({ main, version, args, home, quick = true, heap = '
     '-Drocketmq.client.logLevel=ERROR',
     ...more
   ]
-  return new LineProcess(`${main} ${version}`, 'java', [...flags, '-cp', classPath(version), `interop.${main}`, ...args])
+  return new LineProcess(`${main} ${version}`, 'java', [...flags, '-cp', classPath(version), `interop.${main}`, ...args], { cwd: home })
 }
 
 const portIsFree = (port) =>
