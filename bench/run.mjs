@@ -158,8 +158,32 @@ try {
   await Promise.all(Object.values(servers).map((server) => server.stop()))
   home.remove()
 }
+const directory = new URL('./results/', import.meta.url)
+const file = new URL(`${started.toISOString().slice(0, 10)}-${values.name}.json`, directory)
+const settings = {
+  rounds,
+  warmup,
+  count,
+  size,
+  reopenMessages: Number(values.reopen),
+  inFlight: IN_FLIGHT,
+  topicQueues: 4,
+  realBroker: { heap: HEAP, ...BROKER_CONFIG },
+  ourBroker: OUR_BROKER_ARGS,
+  compression: 'none'
+}
+/** Writes all there is so far: what runs later takes long, and an interrupted run keeps what it has measured. */
+function save() {
+  const targets = TARGETS.map((target) => judge(target, results, startup)).filter((verdict) => verdict !== undefined)
+  const report = { date: started.toISOString(), machine, versions: describeVersions(), settings, targets, startup, results }
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`)
+  return file.pathname
+}
+
 let storeResults = []
 if (storeCases.any) {
+  if (cases.length > 0) say(`\nraw results so far: ${save()}`)
   storeResults = await measureStore(storeCases, { rounds, warmup, count, size, reopenMessages: Number(values.reopen), say })
   results = [...results, ...storeResults]
 }
@@ -208,23 +232,4 @@ if (targets.length > 0) {
   console.log(`\n${markdownTable(header, lines)}`)
 }
 
-const directory = new URL('./results/', import.meta.url)
-mkdirSync(directory, { recursive: true })
-const file = new URL(`${started.toISOString().slice(0, 10)}-${values.name}.json`, directory)
-const settings = {
-  rounds,
-  warmup,
-  count,
-  size,
-  reopenMessages: Number(values.reopen),
-  inFlight: IN_FLIGHT,
-  topicQueues: 4,
-  realBroker: { heap: HEAP, ...BROKER_CONFIG },
-  ourBroker: OUR_BROKER_ARGS,
-  compression: 'none'
-}
-writeFileSync(
-  file,
-  `${JSON.stringify({ date: started.toISOString(), machine, versions: describeVersions(), settings, targets, startup, results }, null, 1)}\n`
-)
-say(`\nraw results: ${file.pathname}`)
+say(`\nraw results: ${save()}`)
