@@ -73,6 +73,22 @@ export interface BrokerConfig {
   recallMessageEnable: boolean
   /** Whether that is so while the broker takes no sends. @default true */
   allowRecallWhenBrokerNotWriteable: boolean
+  /** Most topics that requests may create, those of the broker and of retries included. Java has no such limit. @default 20000 */
+  maxTopicNum: number
+  /** Most consumer groups. Java has no such limit. @default 20000 */
+  maxSubscriptionGroupNum: number
+  /** Most producers in all: a client counts once in each of its groups. Java has no such limit. @default 100000 */
+  maxProducerNum: number
+  /** Most consumers in all: a client counts once in each of its groups. Java has no such limit. @default 100000 */
+  maxConsumerNum: number
+  /** Most topics that all groups together subscribe to. Java has no such limit. @default 200000 */
+  maxSubscriptionNum: number
+  /** Most queues of which groups have committed a position. Java has no such limit. @default 1000000 */
+  maxConsumerOffsetNum: number
+  /** Most queues that clients hold locked to consume them in order. Java has no such limit. @default 200000 */
+  maxQueueLockNum: number
+  /** Most connections of one port; further ones are closed at once. Java has no such limit. @default 20000 */
+  maxConnectionNum: number
 }
 
 export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
@@ -109,7 +125,15 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   defaultQueryMaxNum: 32,
   validateSystemTopicWhenUpdateTopic: true,
   recallMessageEnable: false,
-  allowRecallWhenBrokerNotWriteable: true
+  allowRecallWhenBrokerNotWriteable: true,
+  maxTopicNum: 20_000,
+  maxSubscriptionGroupNum: 20_000,
+  maxProducerNum: 100_000,
+  maxConsumerNum: 100_000,
+  maxSubscriptionNum: 200_000,
+  maxConsumerOffsetNum: 1_000_000,
+  maxQueueLockNum: 200_000,
+  maxConnectionNum: 20_000
 }
 
 /** Names end up in topic names, in properties and in routes. */
@@ -121,6 +145,8 @@ const LONGEST_TIMER = 0x7fffffff
 type Bound = readonly [low: number, high: number]
 
 const MILLIS: Bound = [0, Number.MAX_SAFE_INTEGER]
+/** A `Map` holds no more than 2^24 entries. */
+const ENTRIES: Bound = [1, 2 ** 24]
 
 /** What whole numbers are allowed to be. */
 const BOUNDS: { readonly [K in keyof BrokerConfig as BrokerConfig[K] extends number ? K : never]: Bound } = {
@@ -136,7 +162,15 @@ const BOUNDS: { readonly [K in keyof BrokerConfig as BrokerConfig[K] extends num
   transactionCheckMax: [1, Number.MAX_SAFE_INTEGER],
   channelExpiredTimeout: [1, Number.MAX_SAFE_INTEGER],
   flushConsumerOffsetInterval: [1, Number.MAX_SAFE_INTEGER],
-  defaultQueryMaxNum: [1, 1024]
+  defaultQueryMaxNum: [1, 1024],
+  maxTopicNum: ENTRIES,
+  maxSubscriptionGroupNum: ENTRIES,
+  maxProducerNum: ENTRIES,
+  maxConsumerNum: ENTRIES,
+  maxSubscriptionNum: ENTRIES,
+  maxConsumerOffsetNum: ENTRIES,
+  maxQueueLockNum: ENTRIES,
+  maxConnectionNum: ENTRIES
 }
 
 /**

@@ -101,7 +101,7 @@ export class BrokerController implements BrokerServices {
   readonly store: DefaultMessageStore
   readonly topicConfigManager: TopicConfigManager
   readonly subscriptionGroupManager: SubscriptionGroupManager
-  readonly consumerOffsetManager = new ConsumerOffsetManager()
+  readonly consumerOffsetManager: ConsumerOffsetManager
   readonly producerManager: ProducerManager
   readonly consumerManager: ConsumerManager
   readonly rebalanceLockManager: RebalanceLockManager
@@ -162,13 +162,14 @@ export class BrokerController implements BrokerServices {
     this.#addTopics(options.topics)
     this.#firstTopics = new Set(this.topicConfigManager.topicConfigTable.keys())
     this.subscriptionGroupManager = new SubscriptionGroupManager(config, clock, () => this.#configFiles?.groupsChanged())
+    this.consumerOffsetManager = new ConsumerOffsetManager(config.maxConsumerOffsetNum)
     this.#configFiles = options.storeFiles && this.#openConfigFiles(path.join(options.storeFiles.root, 'config'))
     this.broker2Client = new Broker2Client(logger)
-    this.producerManager = new ProducerManager(clock)
-    this.consumerManager = new ConsumerManager(clock, (group, members) =>
+    this.producerManager = new ProducerManager(clock, config.maxProducerNum)
+    this.consumerManager = new ConsumerManager(clock, config, (group, members) =>
       this.broker2Client.notifyConsumerIdsChanged(group, members)
     )
-    this.rebalanceLockManager = new RebalanceLockManager(clock)
+    this.rebalanceLockManager = new RebalanceLockManager(clock, config.maxQueueLockNum)
     this.pullRequestHoldService = new PullRequestHoldService(clock)
     this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName)
     const timed = { store: this.store, stats: this.brokerStatsManager, clock, logger }
@@ -181,7 +182,20 @@ export class BrokerController implements BrokerServices {
       registerHandlers(dispatcher, this, this.#inFlight, acl, this.#configFiles, fast)
       const faultContext = { server: 'broker', brokerName: config.brokerName } as const
       const { tls, journal } = options
-      return new RemotingServer({ network, clock, logger, dispatcher, faults, faultContext, journal, host, port, tls })
+      const maxConnections = config.maxConnectionNum
+      return new RemotingServer({
+        network,
+        clock,
+        logger,
+        dispatcher,
+        faults,
+        faultContext,
+        journal,
+        host,
+        port,
+        tls,
+        maxConnections
+      })
     }
     this.#server = server(this.#wantedPort, false)
     this.#fastServer = this.#wantedPort > FAST_PORT_BELOW ? server(this.#wantedPort - FAST_PORT_BELOW, true) : undefined

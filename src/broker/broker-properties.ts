@@ -27,11 +27,19 @@ export function parseBrokerProperties<N extends object = Record<string, never>>(
   const storeConfig: Record<string, unknown> = {}
   const namesrvConfig: Record<string, unknown> = {}
   for (const [name, text] of entries) {
-    if (Object.hasOwn(DEFAULT_BROKER_CONFIG, name)) brokerConfig[name] = typed(name, text, DEFAULT_BROKER_CONFIG)
-    else if (Object.hasOwn(DEFAULT_MESSAGE_STORE_CONFIG, name))
-      storeConfig[name] = typed(name, text, DEFAULT_MESSAGE_STORE_CONFIG)
-    else if (Object.hasOwn(namesrv, name)) namesrvConfig[name] = typed(name, text, namesrv)
-    else throw notServed(name, [DEFAULT_BROKER_CONFIG, DEFAULT_MESSAGE_STORE_CONFIG, namesrv])
+    const tables: Array<readonly [defaults: object, given: Record<string, unknown>]> = [
+      [DEFAULT_BROKER_CONFIG, brokerConfig],
+      [DEFAULT_MESSAGE_STORE_CONFIG, storeConfig],
+      [namesrv, namesrvConfig]
+    ]
+    // Broker and name server have some names in common.
+    const served = tables.filter(([defaults]) => Object.hasOwn(defaults, name))
+    if (served.length === 0)
+      throw notServed(
+        name,
+        tables.map(([defaults]) => defaults)
+      )
+    for (const [defaults, given] of served) given[name] = typed(name, text, defaults)
   }
   // Bounds and choices: both throw for a value that is not allowed.
   createBrokerConfig(brokerConfig as Partial<BrokerConfig>)
@@ -59,7 +67,7 @@ function typed(name: string, text: string, table: object): unknown {
 }
 
 function notServed(name: string, tables: readonly object[]): MQClientException {
-  const names = tables.flatMap((table) => Object.keys(table)).sort()
+  const names = [...new Set(tables.flatMap((table) => Object.keys(table)))].sort()
   return bad(`the setting "${logText(name)}" is unknown or not served; served are ${names.join(', ')}`)
 }
 

@@ -60,7 +60,11 @@ export class NameServer {
     this.#logger = guardedLogger(options.logger ?? silentLogger, this.#clock)
     this.routes = new RouteInfoManager(this.#config, this.#clock, this.#logger)
     const dispatcher = new RequestDispatcher({ logger: this.#logger, faults: options.faults, describe: describeRequest })
-    registerHandlers(dispatcher, { routes: this.routes, kvConfig: new KVConfigManager(), config: this.#config })
+    registerHandlers(dispatcher, {
+      routes: this.routes,
+      kvConfig: new KVConfigManager(this.#config.maxKvConfigNum),
+      config: this.#config
+    })
     this.#server = new RemotingServer({
       network: options.network ?? tcpNetwork,
       clock: this.#clock,
@@ -71,6 +75,7 @@ export class NameServer {
       faults: options.faults,
       faultContext: { server: 'namesrv' },
       journal: options.journal,
+      maxConnections: this.#config.maxConnectionNum,
       dispatcher
     })
     this.#server.onConnectionClosed((connection) => this.routes.onConnectionClosed(connection))

@@ -14,6 +14,14 @@ export interface NamesrvConfig {
   enableAllTopicList: boolean
   /** Whether requests 3xx list topics. @default true */
   enableTopicList: boolean
+  /** Most addresses of brokers. Java has no such limit. @default 1000 */
+  maxBrokerNum: number
+  /** Most topics, counted once for each broker that has them. Java has no such limit. @default 1000000 */
+  maxRouteNum: number
+  /** Most keys in all namespaces. Java has no such limit. @default 10000 */
+  maxKvConfigNum: number
+  /** Most connections; further ones are closed at once. Java has no such limit. @default 20000 */
+  maxConnectionNum: number
 }
 
 export const DEFAULT_NAMESRV_CONFIG: Readonly<NamesrvConfig> = {
@@ -23,5 +31,9 @@ export const DEFAULT_NAMESRV_CONFIG: Readonly<NamesrvConfig> = {
   supportActingMaster: false,
   deleteTopicWithBrokerRegistration: false,
   enableAllTopicList: true,
-  enableTopicList: true
+  enableTopicList: true,
+  maxBrokerNum: 1000,
+  maxRouteNum: 1_000_000,
+  maxKvConfigNum: 10_000,
+  maxConnectionNum: 20_000
 }

@@ -4,6 +4,7 @@ import { Perm } from '../protocol/perm.ts'
 import type { DataVersion, TopicConfigSerializeWrapper } from '../protocol/topic-config.ts'
 import type { BrokerData, QueueData, TopicRouteData } from '../protocol/topic-route.ts'
 import type { Connection } from '../transport/connection.ts'
+import { quotaExceeded } from '../transport/request-refused.ts'
 import type { NamesrvConfig } from './namesrv-config.ts'
 import { TopicQueueTable } from './topic-queue-table.ts'
 
@@ -45,7 +46,7 @@ interface BrokerLiveInfo {
 
 /** Brokers, clusters, topics and which brokers live; Java's `RouteInfoManager`, 5.3.3. */
 export class RouteInfoManager {
-  readonly topicQueues = new TopicQueueTable()
+  readonly topicQueues: TopicQueueTable
   readonly #brokers = new Map<string, BrokerData>()
   readonly #clusters = new Map<string, Set<string>>()
   readonly #live = new Map<string, BrokerLiveInfo>()
@@ -56,6 +57,7 @@ export class RouteInfoManager {
 
   constructor(config: NamesrvConfig, clock: Clock, logger: Logger) {
     this.#config = config
+    this.topicQueues = new TopicQueueTable(config.maxRouteNum)
     this.#clock = clock
     this.#logger = logger
   }
@@ -75,9 +77,11 @@ export class RouteInfoManager {
    * lacks stay.
    * @returns undefined when a broker that is not registered yet brings exactly one topic: then the answer is an error, although
    *   the broker's name stays in the tables, without an address.
+   * @throws RequestRefused when there is not room for all of it; nothing has changed then.
    */
   registerBroker(registration: BrokerRegistration): RegisterBrokerResult | undefined {
     const { clusterName, brokerAddr, brokerName, brokerId, topicConfig } = registration
+    this.#checkRoom(registration)
     this.#cluster(clusterName).add(brokerName)
     const known = this.#brokers.get(brokerName)
     const broker: BrokerData = known ?? {
@@ -114,6 +118,16 @@ export class RouteInfoManager {
     if (registration.filterServerList.length === 0) this.#filterServers.delete(key)
     else this.#filterServers.set(key, registration.filterServerList)
     return this.#masterOf(broker, brokerId)
+  }
+
+  /** Names that a refused registration leaves behind count as well. */
+  #checkRoom({ clusterName, brokerAddr, brokerName, topicConfig }: BrokerRegistration): void {
+    this.topicQueues.checkRoom(brokerName, topicConfig.topicConfigTable.keys())
+    const { maxBrokerNum } = this.#config
+    const isKnown = this.#live.has(liveKey(clusterName, brokerAddr)) && this.#brokers.has(brokerName)
+    if (isKnown && this.#clusters.has(clusterName)) return
+    if (Math.max(this.#live.size, this.#brokers.size, this.#clusters.size) < maxBrokerNum) return
+    throw quotaExceeded(`broker ${logText(brokerName)} ${logText(brokerAddr)}`, 'maxBrokerNum', maxBrokerNum)
   }
 
   #cluster(name: string): Set<string> {

@@ -1,10 +1,18 @@
+import { logText } from '../internal/logger.ts'
 import { isWriteable, Perm } from '../protocol/perm.ts'
 import type { TopicConfig } from '../protocol/topic-config.ts'
 import type { QueueData } from '../protocol/topic-route.ts'
+import { quotaExceeded } from '../transport/request-refused.ts'
 
 /** Which broker has which queues of a topic; Java's `topicQueueTable`. A topic without queues does not exist. */
 export class TopicQueueTable {
   readonly #topics = new Map<string, Map<string, QueueData>>()
+  readonly #maxRouteNum: number
+  #size = 0
+
+  constructor(maxRouteNum: number) {
+    this.#maxRouteNum = maxRouteNum
+  }
 
   topics(): Iterable<string> {
     return this.#topics.keys()
@@ -18,8 +26,22 @@ export class TopicQueueTable {
     return this.#topics.get(topic)?.has(brokerName) === true
   }
 
+  /** @throws RequestRefused when these topics of a broker do not all find room. */
+  checkRoom(brokerName: string, topics: Iterable<string>): void {
+    let free = this.#maxRouteNum - this.#size
+    for (const topic of topics) {
+      if (!this.has(topic, brokerName) && --free < 0)
+        throw quotaExceeded(`topic ${logText(topic)}`, 'maxRouteNum', this.#maxRouteNum)
+    }
+  }
+
+  /** @throws RequestRefused when the table is full. */
   put(topic: string, data: QueueData): void {
     let queues = this.#topics.get(topic)
+    if (queues?.has(data.brokerName) !== true) {
+      this.checkRoom(data.brokerName, [topic])
+      this.#size++
+    }
     if (queues === undefined) {
       queues = new Map()
       this.#topics.set(topic, queues)
@@ -33,12 +55,15 @@ export class TopicQueueTable {
   }
 
   deleteTopic(topic: string): void {
+    this.#size -= this.#topics.get(topic)?.size ?? 0
     this.#topics.delete(topic)
   }
 
   remove(topic: string, brokerName: string): void {
     const queues = this.#topics.get(topic)
-    if (queues?.delete(brokerName) === true && queues.size === 0) this.#topics.delete(topic)
+    if (queues?.delete(brokerName) !== true) return
+    this.#size--
+    if (queues.size === 0) this.#topics.delete(topic)
   }
 
   removeBroker(brokerName: string): void {

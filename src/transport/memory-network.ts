@@ -2,7 +2,7 @@ import { formatAddress } from '../internal/address.ts'
 import { RemotingException } from '../internal/errors.ts'
 import { nextTurn } from '../internal/turns.ts'
 import { memoryPair } from './memory-socket.ts'
-import type { Network, NetworkConnectOptions, NetworkListener, NetworkSocket, TlsServerOptions } from './network.ts'
+import type { Network, NetworkConnectOptions, NetworkListener, NetworkListenOptions, NetworkSocket } from './network.ts'
 import { connectFailed } from './remoting-errors.ts'
 
 interface Listener {
@@ -52,7 +52,7 @@ export class MemoryNetwork implements Network {
     host: string,
     port: number,
     onConnection: (socket: NetworkSocket) => void,
-    options: { tls?: TlsServerOptions | undefined } = {}
+    options: NetworkListenOptions = {}
   ): Promise<NetworkListener> {
     const chosen = port === 0 ? this.#freePort() : port
     if (this.#listeners.has(chosen)) {

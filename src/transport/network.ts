@@ -72,6 +72,14 @@ export interface NetworkConnectOptions {
   receiver?: ByteReceiver | undefined
 }
 
+/** How connections are accepted. */
+export interface NetworkListenOptions {
+  /** TLS on the port. @default plain text only */
+  tls?: TlsServerOptions | undefined
+  /** More than so many, handshakes included, need not be accepted; the caller closes what is too much. @default unlimited */
+  maxConnections?: number | undefined
+}
+
 /** Where sockets come from: real TCP, or memory. An ordinary option of producer, client, broker and name server. */
 export interface Network {
   /**
@@ -84,6 +92,6 @@ export interface Network {
     host: string,
     port: number,
     onConnection: (socket: NetworkSocket) => void,
-    options?: { tls?: TlsServerOptions | undefined }
+    options?: NetworkListenOptions
   ): Promise<NetworkListener>
 }

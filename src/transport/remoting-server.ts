@@ -22,6 +22,8 @@ const READ_WATERMARK = 1024 * 1024
 
 const FRAME_MILLIS = 30_000
 
+const MAX_CONNECTIONS = 20_000
+
 export interface RemotingServerOptions {
   network: Network
   clock: Clock
@@ -39,6 +41,8 @@ export interface RemotingServerOptions {
   journal?: FrameJournal | undefined
   /** A connection that is neither read nor written for this long is closed, ms. @default 120000 */
   idleMillis?: number
+  /** Further connections are closed at once. @default 20000 */
+  maxConnections?: number
   dispatcher: RequestDispatcher
 }
 
@@ -95,8 +99,8 @@ export class RemotingServer {
   }
 
   async #listen(port: number): Promise<void> {
-    const { network, host, tls } = this.#options
-    this.#listener = await network.listen(host ?? '127.0.0.1', port, (socket) => this.#accept(socket), { tls })
+    const { network, host, tls, maxConnections } = this.#options
+    this.#listener = await network.listen(host ?? '127.0.0.1', port, (socket) => this.#accept(socket), { tls, maxConnections })
     if (this.#closed || this.#suspended) await this.#listener.close()
   }
 
@@ -130,8 +134,16 @@ export class RemotingServer {
   #accept(socket: NetworkSocket): void {
     const { faults, faultContext } = this.#options
     const struck = faults === undefined || faults.empty ? undefined : faults.strike({ ...faultContext, point: 'connect' })
+    const full = this.#connections.size >= (this.#options.maxConnections ?? MAX_CONNECTIONS)
+    if (full) {
+      this.stats.refusedConnections++
+      this.#options.logger.warn(
+        `a connection was closed at once: there are ${this.#connections.size}, as many as maxConnectionNum allows`
+      )
+    }
     // A peer that reset the connection before we got to it leaves a socket without an address.
     if (
+      full ||
       this.#closed ||
       this.#suspended ||
       socket.remoteAddress === undefined ||

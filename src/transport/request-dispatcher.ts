@@ -7,6 +7,7 @@ import { logText } from '../internal/logger.ts'
 import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
 import { RemotingCommand } from '../protocol/remoting-command.ts'
 import type { Connection } from './connection.ts'
+import { RequestRefused } from './request-refused.ts'
 import { applyFault } from './transport-faults.ts'
 
 /** Answers a request; undefined answers nothing (now, or ever: a handler may send on the connection itself later). */
@@ -84,6 +85,10 @@ export class RequestDispatcher {
       return
     }
     this.#logger.warn(`request ${request.code} from ${connection.remoteAddr} failed: ${logText(error)}`)
+    if (error instanceof RequestRefused) {
+      this.#answer(connection, request, RemotingCommand.response(request, error.responseCode, error.message.slice(0, 1024)))
+      return
+    }
     const remark = `${(error as Error | undefined)?.name ?? 'Error'}: ${(error as Error | undefined)?.message ?? String(error)}`
     this.#answer(connection, request, RemotingCommand.response(request, SYSTEM_ERROR, remark.slice(0, 1024)))
   }

@@ -6,6 +6,7 @@ import type {
   Network,
   NetworkConnectOptions,
   NetworkListener,
+  NetworkListenOptions,
   NetworkSocket,
   TlsClientOptions,
   TlsServerOptions
@@ -21,6 +22,9 @@ const READ_BUFFER = 64 * 1024
 
 /** A TLS client has this long to begin its handshake, and as long to finish it, ms. */
 const HANDSHAKE_MILLIS = 5000
+
+/** Connections that may be in their handshake beside those that the caller takes. */
+const HANDSHAKES = 1024
 
 /** A client that may speak plain text has this long for its first byte, ms: as long as an idle connection may last. */
 const FIRST_BYTE_MILLIS = 120_000
@@ -106,12 +110,14 @@ function listen(
   host: string,
   port: number,
   onConnection: (socket: NetworkSocket) => void,
-  options: { tls?: TlsServerOptions | undefined } = {}
+  options: NetworkListenOptions = {}
 ): Promise<NetworkListener> {
   // Sockets of handshakes that did not finish yet have no owner: they end with the listener.
   const handshaking = new Set<net.Socket>()
   const accept = options.tls === undefined ? onConnection : tlsAcceptor(options.tls, handshaking, onConnection)
   const server = net.createServer({ noDelay: true }, accept)
+  // Some more than the caller takes, so that it is the caller who closes them and says so: this one is for peers that never end their handshake.
+  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections + HANDSHAKES
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, backlog: BACKLOG }, () => {

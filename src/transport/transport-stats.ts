@@ -2,6 +2,8 @@
 export interface TransportStats {
   /** Connections opened or accepted. */
   connects: number
+  /** Connections closed at once because there were too many. */
+  refusedConnections: number
   /** Attempts to connect that failed. */
   connectFailures: number
   /** Answers nobody waited for (any more): late, duplicate or with an unknown opaque. They are dropped. */
@@ -19,6 +21,7 @@ export interface TransportStats {
 export function transportStats(): TransportStats {
   return {
     connects: 0,
+    refusedConnections: 0,
     connectFailures: 0,
     lateAnswers: 0,
     timeouts: 0,

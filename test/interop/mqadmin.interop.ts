@@ -202,5 +202,21 @@ describe('mqadmin prints the same as against RocketMQ', () => {
   )
 })
 
-/** Names of 4.x that 5.3.3 has no more or does not print, and the bounds of a store in memory. */
-const OWN_SETTINGS = ['haMasterAddress', 'haSlaveFallbehindMax', 'maxBytes', 'whenFull']
+/** Names of 4.x that 5.3.3 has no more or does not print, the bounds of a store in memory, and limits that Java does not have. */
+const OWN_SETTINGS = [
+  'haMasterAddress',
+  'haSlaveFallbehindMax',
+  'maxBytes',
+  'whenFull',
+  'maxTopicNum',
+  'maxSubscriptionGroupNum',
+  'maxProducerNum',
+  'maxConsumerNum',
+  'maxSubscriptionNum',
+  'maxConsumerOffsetNum',
+  'maxQueueLockNum',
+  'maxConnectionNum',
+  'maxBrokerNum',
+  'maxRouteNum',
+  'maxKvConfigNum'
+]

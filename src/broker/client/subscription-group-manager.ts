@@ -1,5 +1,7 @@
 import type { Clock } from '../../internal/clock.ts'
+import { logText } from '../../internal/logger.ts'
 import { type DataVersion, isSameVersion } from '../../protocol/topic-config.ts'
+import { quotaExceeded } from '../../transport/request-refused.ts'
 import type { BrokerConfig } from '../broker-config.ts'
 import { isLegalGroup } from '../names.ts'
 
@@ -71,7 +73,10 @@ export class SubscriptionGroupManager {
     for (const group of SYSTEM_GROUPS) this.#table.set(group, newSubscriptionGroupConfig(group))
   }
 
-  /** Creates it when it is unknown and `autoCreateSubscriptionGroup` allows; undefined otherwise, and for illegal names. */
+  /**
+   * Creates it when it is unknown and `autoCreateSubscriptionGroup` allows; undefined otherwise, and for illegal names.
+   * @throws RequestRefused when the table is full.
+   */
   findSubscriptionGroupConfig(group: string): SubscriptionGroupConfig | undefined {
     const existing = this.#table.get(group)
     if (existing !== undefined) return existing
@@ -86,7 +91,12 @@ export class SubscriptionGroupManager {
     return this.#table.has(group)
   }
 
+  /** Creates or replaces. @throws RequestRefused when the table is full. */
   update(config: SubscriptionGroupConfig): void {
+    const { maxSubscriptionGroupNum } = this.#config
+    if (this.#table.size >= maxSubscriptionGroupNum && !this.#table.has(config.groupName)) {
+      throw quotaExceeded(`group ${logText(config.groupName)}`, 'maxSubscriptionGroupNum', maxSubscriptionGroupNum)
+    }
     this.#table.set(config.groupName, config)
     this.dataVersion.timestamp = this.#clock.now()
     this.dataVersion.counter++

@@ -3,6 +3,7 @@ import { optionalInt, optionalLong, requiredText } from '../../protocol/header-f
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import { MAX_QUEUE_NUMS } from '../topic/topic-config-manager.ts'
 
 /** Code 15: stores a group's position in a queue; mostly oneway. */
 export function updateConsumerOffset(broker: BrokerServices): RequestHandler {
@@ -19,6 +20,7 @@ export function updateConsumerOffset(broker: BrokerServices): RequestHandler {
     }
     const queueId = optionalInt(fields, 'queueId')
     if (queueId === undefined) return answer(ResponseCode.INVALID_PARAMETER, `QueueId is null, topic is ${topic}`)
+    if (queueId < 0 || queueId >= MAX_QUEUE_NUMS) return answer(ResponseCode.INVALID_PARAMETER, `QueueId ${queueId} is illegal`)
     const offset = optionalLong(fields, 'commitOffset')
     if (offset === undefined) return answer(ResponseCode.INVALID_PARAMETER, `Offset is null, topic is ${topic}`)
     if (broker.consumerOffsetManager.hasOffsetReset(group, topic, queueId)) {

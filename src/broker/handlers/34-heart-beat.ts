@@ -8,10 +8,12 @@ import type { Connection } from '../../transport/connection.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
 import type { ClientChannelInfo } from '../client/client-channel-info.ts'
-import { isLegalClientId, isLegalGroup } from '../names.ts'
+import { isLegalClientId, isLegalGroup, isLegalTopic } from '../names.ts'
 import { READ_WRITE } from '../send/retry-and-dlq.ts'
 
 const UNIT_SUB = 2
+/** Of a subscription, characters: as much as one that comes with a pull may have in its header. */
+const MAX_EXPRESSION = 256 * 1024
 
 /** Code 34: which groups a client produces and consumes for. Members that have to rebalance are told before the answer leaves. */
 export function heartBeat(broker: BrokerServices): RequestHandler {
@@ -25,28 +27,44 @@ export function heartBeat(broker: BrokerServices): RequestHandler {
     const fingerprint = heartbeat.heartbeatFingerprint
     // Without V2 the answer always asks for whole heartbeats.
     let subscriptionChanged = fingerprint === 0
+    // One group that finds no room keeps no other out.
+    let refused: unknown
     for (const consumer of heartbeat.consumerDataSet) {
       const known = fingerprints.get(consumer.groupName)
       if (fingerprint !== 0 && known !== undefined && known !== fingerprint) subscriptionChanged = true
       const info = channelInfo(broker, request, connection, heartbeat.clientID)
-      if (registerConsumer(broker, consumer, info, heartbeat.withoutSub && fingerprint !== 0)) {
-        fingerprints.set(consumer.groupName, fingerprint)
+      try {
+        if (registerConsumer(broker, consumer, info, heartbeat.withoutSub && fingerprint !== 0)) {
+          fingerprints.set(consumer.groupName, fingerprint)
+        }
+      } catch (error) {
+        refused = error
       }
     }
+    if (fingerprints.size > broker.config.maxSubscriptionGroupNum) forgetDeleted(broker, fingerprints)
     for (const { groupName } of heartbeat.producerDataSet) {
       if (isLegalGroup(groupName)) {
-        broker.producerManager.registerProducer(groupName, channelInfo(broker, request, connection, heartbeat.clientID))
+        try {
+          broker.producerManager.registerProducer(groupName, channelInfo(broker, request, connection, heartbeat.clientID))
+        } catch (error) {
+          refused = error
+        }
       } else {
         broker.logger.warn(
           `${connection.remoteAddr} heartbeats for producer group ${logText(groupName)}: not a legal name, ignored`
         )
       }
     }
+    if (refused !== undefined) throw refused
     return RemotingCommand.response(request, ResponseCode.SUCCESS, undefined, {
       IS_SUPPORT_HEART_BEAT_V2: 'true',
       IS_SUB_CHANGE: String(subscriptionChanged)
     })
   }
+}
+
+function forgetDeleted(broker: BrokerServices, fingerprints: Map<string, number>): void {
+  for (const group of fingerprints.keys()) if (!broker.subscriptionGroupManager.contains(group)) fingerprints.delete(group)
 }
 
 function channelInfo(
@@ -70,7 +88,11 @@ function registerConsumer(broker: BrokerServices, consumer: ConsumerData, info: 
   const groupConfig = broker.subscriptionGroupManager.findSubscriptionGroupConfig(consumer.groupName)
   if (groupConfig === undefined) return false
   const topics = broker.topicConfigManager
-  const ordered = consumer.subscriptionDataSet.some(({ topic }) => topics.isOrderTopic(topic))
+  const subscriptions = consumer.subscriptionDataSet.filter(({ topic }) => isLegalTopic(topic))
+  if (subscriptions.some(({ subString }) => subString.length > MAX_EXPRESSION)) {
+    throw new RemotingCommandException(`an expression is longer than ${MAX_EXPRESSION} characters`, { code: 'BAD_FIELD' })
+  }
+  const ordered = subscriptions.some(({ topic }) => topics.isOrderTopic(topic))
   topics.createTopicInSendMessageBackMethod(
     RETRY_PREFIX + consumer.groupName,
     groupConfig.retryQueueNums,
@@ -82,7 +104,7 @@ function registerConsumer(broker: BrokerServices, consumer: ConsumerData, info: 
     consumer.groupName,
     info,
     { consumeType: consumer.consumeType, messageModel: consumer.messageModel, consumeFromWhere: consumer.consumeFromWhere },
-    withoutSub ? undefined : consumer.subscriptionDataSet,
+    withoutSub ? undefined : subscriptions,
     groupConfig.notifyConsumerIdsChangedEnable
   )
   return true

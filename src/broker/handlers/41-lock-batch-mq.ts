@@ -33,8 +33,13 @@ function decode(request: RemotingCommand): ReturnType<typeof decodeLockBatchRequ
   if (!isLegalGroup(body.consumerGroup) || !isLegalClientId(body.clientId)) {
     throw new RemotingCommandException('consumerGroup or clientId is not a legal name', { code: 'BAD_FIELD' })
   }
-  if (body.mqSet.length > MAX_QUEUES || !body.mqSet.every((queue) => isLegalTopic(queue.topic))) {
-    throw new RemotingCommandException('mqSet holds too many queues or a topic that is not a legal name', { code: 'BAD_FIELD' })
+  if (
+    body.mqSet.length > MAX_QUEUES ||
+    !body.mqSet.every((queue) => isLegalTopic(queue.topic) && isLegalTopic(queue.brokerName))
+  ) {
+    throw new RemotingCommandException('mqSet holds too many queues, or a topic or broker that is not a legal name', {
+      code: 'BAD_FIELD'
+    })
   }
   return body
 }

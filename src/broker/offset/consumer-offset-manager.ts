@@ -1,24 +1,42 @@
+import { logText } from '../../internal/logger.ts'
+import { quotaExceeded } from '../../transport/request-refused.ts'
+
 /** Consumed positions by `topic@group` and queue; Java's `ConsumerOffsetManager`. */
 export class ConsumerOffsetManager {
+  readonly #maxConsumerOffsetNum: number
   readonly #offsets = new Map<string, Map<number, number>>()
   /** Positions that were set from outside and that the group's consumers have not been told yet. */
   readonly #resets = new Map<string, Map<number, number>>()
   #changes = 0
+  /** Positions in all; what a slave takes over and what a file held is not limited, but counted. */
+  #size = 0
+
+  constructor(maxConsumerOffsetNum: number) {
+    this.#maxConsumerOffsetNum = maxConsumerOffsetNum
+  }
 
   /** The committed offset; -1 when there is none. */
   queryOffset(group: string, topic: string, queueId: number): number {
     return this.#offsets.get(`${topic}@${group}`)?.get(queueId) ?? -1
   }
 
+  /** @throws RequestRefused when the table is full. */
   commitOffset(group: string, topic: string, queueId: number, offset: number): void {
     const key = `${topic}@${group}`
     let queues = this.#offsets.get(key)
+    if (queues?.has(queueId) !== true) this.#grow(1, key)
     if (queues === undefined) {
       queues = new Map()
       this.#offsets.set(key, queues)
     }
     queues.set(queueId, offset)
     this.#changes++
+  }
+
+  /** A position of the broker itself: it finds room in a full table. */
+  commitOwnOffset(group: string, topic: string, queueId: number, offset: number): void {
+    const queues = this.#offsets.get(`${topic}@${group}`)
+    this.putAll(new Map([[`${topic}@${group}`, new Map(queues).set(queueId, offset)]]))
   }
 
   /** The group goes on there, whatever its consumers report before they know. */
@@ -59,20 +77,23 @@ export class ConsumerOffsetManager {
 
   /** A slave takes over what its master has; what the master does not know stays. */
   putAll(table: ReadonlyMap<string, ReadonlyMap<number, number>>): void {
-    for (const [key, queues] of table) this.#offsets.set(key, new Map(queues))
+    for (const [key, queues] of table) {
+      this.#forget(key)
+      this.#offsets.set(key, new Map(queues))
+      this.#size += queues.size
+    }
     this.#changes++
   }
 
   cleanOffsetByTopic(topic: string): void {
-    for (const table of [this.#offsets, this.#resets]) {
-      for (const key of table.keys()) if (key.startsWith(`${topic}@`)) table.delete(key)
-    }
+    for (const key of this.#offsets.keys()) if (key.startsWith(`${topic}@`)) this.#forget(key)
+    for (const key of this.#resets.keys()) if (key.startsWith(`${topic}@`)) this.#resets.delete(key)
     this.#changes++
   }
 
   /** A group that is gone. */
   cleanOffset(group: string): void {
-    for (const key of this.#offsets.keys()) if (key.endsWith(`@${group}`)) this.#offsets.delete(key)
+    for (const key of this.#offsets.keys()) if (key.endsWith(`@${group}`)) this.#forget(key)
     this.#changes++
   }
 
@@ -81,11 +102,14 @@ export class ConsumerOffsetManager {
     return this.#offsets.get(`${topic}@${group}`)
   }
 
-  /** Another group goes on from where one is. */
+  /** Another group goes on from where one is. @throws RequestRefused when the table is full. */
   cloneOffset(srcGroup: string, destGroup: string, topic: string): void {
     const offsets = this.queryOffsets(srcGroup, topic)
     if (offsets === undefined) return
-    this.#offsets.set(`${topic}@${destGroup}`, new Map(offsets))
+    const key = `${topic}@${destGroup}`
+    const copy = new Map(offsets)
+    this.#grow(copy.size - (this.#offsets.get(key)?.size ?? 0), key)
+    this.#offsets.set(key, copy)
     this.#changes++
   }
 
@@ -102,6 +126,19 @@ export class ConsumerOffsetManager {
   /** Forgets all of them. */
   clear(): void {
     this.#offsets.clear()
+    this.#size = 0
     this.#changes++
+  }
+
+  #forget(key: string): void {
+    this.#size -= this.#offsets.get(key)?.size ?? 0
+    this.#offsets.delete(key)
+  }
+
+  #grow(count: number, key: string): void {
+    if (count > 0 && this.#size + count > this.#maxConsumerOffsetNum) {
+      throw quotaExceeded(`a position of ${logText(key)}`, 'maxConsumerOffsetNum', this.#maxConsumerOffsetNum)
+    }
+    this.#size += count
   }
 }

@@ -4,9 +4,10 @@ import { type Logger, logText } from '../../internal/logger.ts'
 import { isInherited, Perm } from '../../protocol/perm.ts'
 import { type DataVersion, isSameVersion, type TopicConfig } from '../../protocol/topic-config.ts'
 import { RETRY_PREFIX, TBW102 } from '../../protocol/topics.ts'
+import { quotaExceeded } from '../../transport/request-refused.ts'
 import type { BrokerConfig } from '../broker-config.ts'
 import { isLegalTopic } from '../names.ts'
-import { systemTopicConfigs } from './system-topics.ts'
+import { systemTopicConfigs, systemTopicNames } from './system-topics.ts'
 import { newTopicConfig } from './topic-config.ts'
 
 /** Most queues a topic may have; a queue is an entry in tables of broker, name server and clients. */
@@ -28,12 +29,15 @@ export interface TopicConfigManagerOptions {
 export class TopicConfigManager {
   readonly dataVersion: DataVersion
   readonly #table = new Map<string, TopicConfig>()
+  /** What the broker needs for itself finds room in a full table. */
+  readonly #systemTopics: ReadonlySet<string>
   readonly #options: TopicConfigManagerOptions
 
   constructor(options: TopicConfigManagerOptions) {
     this.#options = options
     this.dataVersion = { stateVersion: 0, timestamp: options.clock.now(), counter: 0 }
     const { config, timerWheelEnable } = options
+    this.#systemTopics = systemTopicNames(config, timerWheelEnable)
     for (const topicConfig of systemTopicConfigs(config, timerWheelEnable)) this.#table.set(topicConfig.topicName, topicConfig)
   }
 
@@ -52,6 +56,7 @@ export class TopicConfigManager {
   /**
    * Automatic creation from `defaultTopic`, which has to exist and to allow inheriting.
    * @returns undefined when it may not be created.
+   * @throws RequestRefused when the table is full.
    */
   createTopicInSendMessageMethod(
     topic: string,
@@ -85,7 +90,7 @@ export class TopicConfigManager {
     return created
   }
 
-  /** The retry or dead letter topic of a group; created when it is not there. */
+  /** The retry or dead letter topic of a group; created when it is not there. @throws RequestRefused when the table is full. */
   createTopicInSendMessageBackMethod(
     topic: string,
     queueNums: number,
@@ -109,7 +114,7 @@ export class TopicConfigManager {
     return created
   }
 
-  /** Creates or replaces. */
+  /** Creates or replaces. @throws RequestRefused when the table is full. */
   updateTopicConfig(topicConfig: TopicConfig): void {
     this.#put(topicConfig)
   }
@@ -156,6 +161,11 @@ export class TopicConfigManager {
   }
 
   #put(topicConfig: TopicConfig): void {
+    const { topicName } = topicConfig
+    const { maxTopicNum } = this.#options.config
+    if (this.#table.size >= maxTopicNum && !this.#table.has(topicName) && !this.#systemTopics.has(topicName)) {
+      throw quotaExceeded(`topic ${logText(topicName)}`, 'maxTopicNum', maxTopicNum)
+    }
     this.#table.set(topicConfig.topicName, topicConfig)
     this.#nextVersion()
     this.#options.onChange(topicConfig)

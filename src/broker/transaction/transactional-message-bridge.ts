@@ -33,7 +33,7 @@ export class TransactionalMessageBridge {
   }
 
   updateConsumeOffset(topic: string, queueId: number, offset: number): void {
-    this.#broker.consumerOffsetManager.commitOffset(GROUP, topic, queueId, offset)
+    this.#broker.consumerOffsetManager.commitOwnOffset(GROUP, topic, queueId, offset)
   }
 
   /** Messages from an offset on; none and the same offset at the end of the queue. Bodies stay as they are stored. */

@@ -8,7 +8,7 @@ const queue = (queueId: number): MessageQueue => new MessageQueue('T', 'broker-a
 describe('locks of orderly consumers', () => {
   it('store-57 the first lock is granted, refreshed for its owner, refused to others until it expires', async () => {
     const clock = new HeldClock()
-    const locks = new RebalanceLockManager(clock)
+    const locks = new RebalanceLockManager(clock, 1000)
     expect(locks.isLockAllExpired('G'), 'an unknown group holds nothing').toBe(true)
     expect(locks.tryLockBatch('G', [queue(0), queue(1)], 'c1')).toHaveLength(2)
     expect(locks.isLockAllExpired('G')).toBe(false)
@@ -25,7 +25,7 @@ describe('locks of orderly consumers', () => {
   })
 
   it('store-57 only the owner gives a lock back, and groups do not see each other', () => {
-    const locks = new RebalanceLockManager(new HeldClock())
+    const locks = new RebalanceLockManager(new HeldClock(), 1000)
     locks.tryLockBatch('G', [queue(0)], 'c1')
     locks.unlockBatch('G', [queue(0)], 'c2')
     expect(locks.tryLockBatch('G', [queue(0)], 'c2')).toHaveLength(0)
