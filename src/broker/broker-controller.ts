@@ -1,33 +1,25 @@
-import { isIP } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import path from 'node:path'
 import { formatAddress } from '../internal/address.ts'
-import type { Clock, Timer } from '../internal/clock.ts'
-import { realClock } from '../internal/clock.ts'
+import { type Clock, realClock, type Timer } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
-import type { FaultContext, FaultTable } from '../internal/fault-table.ts'
 import { guardedLogger } from '../internal/guarded-logger.ts'
 import { type Logger, logText, silentLogger } from '../internal/logger.ts'
-import { type HostAddress, hostAddress } from '../protocol/host-address.ts'
+import type { HostAddress } from '../protocol/host-address.ts'
 import { Perm } from '../protocol/perm.ts'
-import type { RemotingCommand } from '../protocol/remoting-command.ts'
-import { hasShortNames } from '../protocol/send-message-header.ts'
 import { SCHEDULE_TOPIC, TIMER_TOPIC } from '../protocol/topics.ts'
 import { DefaultMessageStore } from '../store/default-message-store.ts'
-import type { StoreFilesOptions } from '../store/files/store-files.ts'
 import type { MessageStoreConfig } from '../store/message-store-config.ts'
 import type { DispatchRequest } from '../store/types.ts'
-import type { FrameJournal } from '../transport/frame-journal.ts'
-import type { Network, TlsClientOptions, TlsServerOptions } from '../transport/network.ts'
 import { RemotingClient } from '../transport/remoting-client.ts'
 import { RemotingServer } from '../transport/remoting-server.ts'
 import { RequestDispatcher } from '../transport/request-dispatcher.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
 import type { TransportStats } from '../transport/transport-stats.ts'
-import type { AclOptions } from './acl/acl-options.ts'
 import { ownRequestsHook } from './acl/own-requests-hook.ts'
 import { PlainPermissionManager } from './acl/plain-permission-manager.ts'
 import { type BrokerConfig, createBrokerConfig } from './broker-config.ts'
+import type { BrokerControllerOptions } from './broker-controller-options.ts'
+import { BrokerPorts } from './broker-ports.ts'
 import type { BrokerServices } from './broker-services.ts'
 import { Broker2Client } from './client/broker2client.ts'
 import { ConsumerManager } from './client/consumer-manager.ts'
@@ -35,6 +27,7 @@ import { ProducerManager } from './client/producer-manager.ts'
 import { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
 import { BrokerConfigFiles } from './config/broker-config-files.ts'
+import { describeRequest } from './describe-request.ts'
 import { FilterFactory } from './filter/filter-factory.ts'
 import { HAService } from './ha/ha-service.ts'
 import { registerHandlers } from './handlers/handlers.ts'
@@ -47,42 +40,15 @@ import { ScheduleMessageService } from './schedule/schedule-message-service.ts'
 import { SlaveSynchronize } from './slave/slave-synchronize.ts'
 import { BrokerStatsManager } from './stats/broker-stats-manager.ts'
 import { TimerMessageStore } from './timer/timer-message-store.ts'
+import { addInitialTopics } from './topic/initial-topics.ts'
 import { newTopicConfig } from './topic/topic-config.ts'
-import { MAX_QUEUE_NUMS, TopicConfigManager } from './topic/topic-config-manager.ts'
+import { TopicConfigManager } from './topic/topic-config-manager.ts'
 import { TransactionalMessageCheckService } from './transaction/transactional-message-check-service.ts'
 
-export interface BrokerControllerOptions {
-  config?: Partial<BrokerConfig> | undefined
-  storeConfig?: Partial<MessageStoreConfig> | undefined
-  /** Keeps the store in the files of a folder. @default in memory */
-  storeFiles?: StoreFilesOptions | undefined
-  /** Address to bind. @default '127.0.0.1' */
-  host?: string | undefined
-  /** 0 takes any free one. @default 0 */
-  port?: number | undefined
-  /** `host:port`, several in a list or separated by `;`. Empty: the broker stands alone. */
-  namesrvAddr: string | readonly string[]
-  network?: Network | undefined
-  /** TLS on its port. @default plain text only */
-  tls?: TlsServerOptions | undefined
-  /** TLS to the name servers. @default plain text */
-  namesrvTls?: TlsClientOptions | undefined
-  clock?: Clock | undefined
-  logger?: Logger | undefined
-  faults?: FaultTable | undefined
-  /** Told of every frame of its ports. @default nobody */
-  journal?: FrameJournal | undefined
-  /** Who may do what; without it everybody may do everything. */
-  acl?: AclOptions | undefined
-  /** Topics that exist from the start. @default queues 4, perm 6 */
-  topics?: Record<string, { queues?: number | undefined; perm?: number | undefined }> | undefined
-}
+export type { BrokerControllerOptions } from './broker-controller-options.ts'
 
 /** How often clients are looked for that have not been heard of, and counters are sampled, ms. */
 const CLIENT_SCAN_MILLIS = 10_000
-/** How far below the broker's port its second one is. */
-const FAST_PORT_BELOW = 2
-const DEFAULT_TOPIC_QUEUES = 4
 
 type State = 'CREATED' | 'STARTING' | 'RUNNING' | 'SUSPENDED' | 'STOPPED'
 
@@ -114,9 +80,7 @@ export class BrokerController implements BrokerServices {
   readonly slaveSynchronize: SlaveSynchronize | undefined
   readonly scheduleMessageService: ScheduleMessageService
   readonly timerMessageStore: TimerMessageStore
-  readonly #server: RemotingServer
-  /** Java's fast server, on the port 2 below; beside a port that was asked for, and where that is free. */
-  readonly #fastServer: RemotingServer | undefined
+  readonly #ports: BrokerPorts
   readonly #client: RemotingClient
   readonly #registration: NameServerRegistration
   readonly #transactionalMessageCheckService: TransactionalMessageCheckService
@@ -124,7 +88,6 @@ export class BrokerController implements BrokerServices {
   readonly #inFlight = new InFlightRequests()
   readonly #hasAcl: boolean
   readonly #configFiles: BrokerConfigFiles | undefined
-  #storeHost: HostAddress | undefined
   #scanTimer: Timer | undefined
   #state: State = 'CREATED'
   #stopping: Promise<void> | undefined
@@ -159,7 +122,7 @@ export class BrokerController implements BrokerServices {
       onChange: (topicConfig) => this.#registration.registerIncrement(topicConfig),
       onVersion: () => this.#configFiles?.topicsChanged()
     })
-    this.#addTopics(options.topics)
+    addInitialTopics(this.topicConfigManager, options.topics)
     this.#firstTopics = new Set(this.topicConfigManager.topicConfigTable.keys())
     this.subscriptionGroupManager = new SubscriptionGroupManager(config, clock, () => this.#configFiles?.groupsChanged())
     this.consumerOffsetManager = new ConsumerOffsetManager(config.maxConsumerOffsetNum)
@@ -178,7 +141,11 @@ export class BrokerController implements BrokerServices {
     this.#hasAcl = options.acl !== undefined
     const acl = options.acl && new PlainPermissionManager(options.acl, clock)
     const server = (port: number, fast: boolean): RemotingServer => {
-      const dispatcher = new RequestDispatcher({ logger, faults, describe: (request) => describe(request, config.brokerName) })
+      const dispatcher = new RequestDispatcher({
+        logger,
+        faults,
+        describe: (request) => describeRequest(request, config.brokerName)
+      })
       registerHandlers(dispatcher, this, this.#inFlight, acl, this.#configFiles, fast)
       const faultContext = { server: 'broker', brokerName: config.brokerName } as const
       const { tls, journal } = options
@@ -197,8 +164,7 @@ export class BrokerController implements BrokerServices {
         maxConnections
       })
     }
-    this.#server = server(this.#wantedPort, false)
-    this.#fastServer = this.#wantedPort > FAST_PORT_BELOW ? server(this.#wantedPort - FAST_PORT_BELOW, true) : undefined
+    this.#ports = new BrokerPorts({ port: this.#wantedPort, brokerIP1: config.brokerIP1, logger, server })
     const signing = ownRequestsHook(options.acl)
     const rpcHooks = signing === undefined ? [] : [signing]
     this.#client = new RemotingClient({ network, clock, logger, tls: options.namesrvTls, rpcHooks })
@@ -229,13 +195,11 @@ export class BrokerController implements BrokerServices {
       : undefined
     this.#transactionalMessageCheckService = new TransactionalMessageCheckService(this)
     this.store.onMessageArriving((arrived) => this.#onMessageArriving(arrived))
-    for (const server of this.#servers) {
-      server.onConnectionClosed((connection) => {
-        this.producerManager.onConnectionClosed(connection)
-        this.consumerManager.onConnectionClosed(connection)
-        this.pullRequestHoldService.onConnectionClosed(connection)
-      })
-    }
+    this.#ports.onConnectionClosed((connection) => {
+      this.producerManager.onConnectionClosed(connection)
+      this.consumerManager.onConnectionClosed(connection)
+      this.pullRequestHoldService.onConnectionClosed(connection)
+    })
   }
 
   /**
@@ -255,9 +219,7 @@ export class BrokerController implements BrokerServices {
         this.scheduleMessageService.start()
         if (this.storeConfig.timerWheelEnable) this.timerMessageStore.start()
       }
-      await this.#server.start()
-      await this.#startFastServer()
-      this.#storeHost = this.#recordedHost()
+      await this.#ports.start()
       this.#warnIfReachable()
       await this.haService.start(this.#wantedPort)
       await this.#registration.start(this.addr, this.haServerAddr)
@@ -287,13 +249,13 @@ export class BrokerController implements BrokerServices {
     this.#mustBe('RUNNING', 'suspend')
     this.#state = 'SUSPENDED'
     this.#registration.pause()
-    await Promise.all([this.haService.suspend(), ...this.#servers.map((server) => server.suspend())])
+    await Promise.all([this.haService.suspend(), this.#ports.suspend()])
   }
 
   /** Accepts again on the ports it had, and registers. @throws the error of the socket when a port is taken by now. */
   async resume(): Promise<void> {
     this.#mustBe('SUSPENDED', 'resume')
-    await Promise.all(this.#servers.map((server) => server.resume()))
+    await this.#ports.resume()
     await this.haService.resume()
     await this.#registration.resume()
     this.#state = 'RUNNING'
@@ -351,31 +313,29 @@ export class BrokerController implements BrokerServices {
 
   /** `host:port` as it is announced. */
   get addr(): string {
-    return formatAddress(this.brokerIP, this.#server.port)
+    return formatAddress(this.brokerIP, this.port)
   }
 
   get host(): string {
-    return this.#server.host
+    return this.#ports.main.host
   }
 
   get port(): number {
-    return this.#server.port
+    return this.#ports.main.port
   }
 
   get brokerIP(): string {
-    if (this.config.brokerIP1 !== '') return this.config.brokerIP1
-    const { host } = this.#server
-    return host === '0.0.0.0' || host === '::' ? outsideAddress() : host
+    return this.#ports.brokerIP
   }
 
   /** Connections of clients that are open now. */
   get connectionCount(): number {
-    return this.#servers.reduce((count, { connections }) => count + connections.size, 0)
+    return this.#ports.connections.length
   }
 
   /** Counters of its port. */
   get transportStats(): Readonly<TransportStats> {
-    return this.#server.stats
+    return this.#ports.main.stats
   }
 
   /** `host:port` that slaves connect to. */
@@ -393,8 +353,7 @@ export class BrokerController implements BrokerServices {
   }
 
   get storeHost(): HostAddress {
-    this.#storeHost ??= this.#recordedHost()
-    return this.#storeHost
+    return this.#ports.storeHost
   }
 
   #mustBe(state: State, call: string): void {
@@ -421,9 +380,7 @@ export class BrokerController implements BrokerServices {
     await this.store.shutdown()
     await checked
     await this.#inFlight.idle()
-    const connections = this.#servers.flatMap((server) => [...server.connections])
-    await Promise.all(connections.map((connection) => connection.handedOver()))
-    await Promise.all(this.#servers.map((server) => server.close()))
+    await this.#ports.close()
     await this.#client.close()
   }
 
@@ -456,20 +413,6 @@ export class BrokerController implements BrokerServices {
     }
   }
 
-  get #servers(): RemotingServer[] {
-    return this.#fastServer === undefined ? [this.#server] : [this.#server, this.#fastServer]
-  }
-
-  async #startFastServer(): Promise<void> {
-    try {
-      await this.#fastServer?.start()
-    } catch (error) {
-      this.logger.warn(
-        `there is no second port without pulls (VIP channel), ${this.#wantedPort - FAST_PORT_BELOW} is taken: ${logText(error)}`
-      )
-    }
-  }
-
   /** Name servers tell masters and slaves apart by the id, the store by the role. */
   #checkRole(): void {
     const { brokerId } = this.config
@@ -487,7 +430,7 @@ export class BrokerController implements BrokerServices {
   }
 
   #warnIfReachable(): void {
-    const { host } = this.#server
+    const { host } = this
     if (this.#hasAcl || /^(127\.|localhost$|::1$)/.test(host)) return
     this.logger.warn(
       `${this.brokerName} is bound to ${host}: whoever reaches this address can send and read, nobody is authenticated`
@@ -506,57 +449,9 @@ export class BrokerController implements BrokerServices {
       { ref: false }
     )
   }
-
-  /** Records hold addresses, not names: what is bound stands in for a name. */
-  #recordedHost(): HostAddress {
-    const { brokerIP } = this
-    const host = isIP(brokerIP) === 0 ? this.#server.host : brokerIP
-    return hostAddress(isIP(host) === 0 ? '127.0.0.1' : host, this.#server.port)
-  }
-
-  #addTopics(topics: BrokerControllerOptions['topics'] = {}): void {
-    for (const [topic, { queues = DEFAULT_TOPIC_QUEUES, perm = Perm.READ | Perm.WRITE }] of Object.entries(topics)) {
-      if (!Number.isInteger(queues) || queues < 1 || queues > MAX_QUEUE_NUMS) {
-        throw new MQClientException(
-          `topic ${topic}: queues is ${queues}, allowed is a whole number from 1 to ${MAX_QUEUE_NUMS}`,
-          {
-            code: 'BAD_OPTION'
-          }
-        )
-      }
-      if (!Number.isInteger(perm) || perm < 0 || perm > 7) {
-        throw new MQClientException(`topic ${topic}: perm is ${perm}, allowed is 0 to 7 (2 write, 4 read)`, {
-          code: 'BAD_OPTION'
-        })
-      }
-      this.topicConfigManager.addInitial(newTopicConfig(topic, queues, perm))
-    }
-  }
 }
 
 function addresses(given: string | readonly string[]): string[] {
   const list = typeof given === 'string' ? given.split(/[;,]/) : given.flatMap((text) => text.split(/[;,]/))
   return [...new Set(list.map((text) => text.trim()).filter((text) => text !== ''))]
-}
-
-/** What clients can reach us by when every address is bound. */
-function outsideAddress(): string {
-  for (const addressesOfOne of Object.values(networkInterfaces())) {
-    for (const { family, internal, address } of addressesOfOne ?? []) if (family === 'IPv4' && !internal) return address
-  }
-  return '127.0.0.1'
-}
-
-/** What faults can match a request by. */
-function describe(request: RemotingCommand, brokerName: string): Partial<FaultContext> {
-  const fields = request.extFields
-  const short = hasShortNames(request.code)
-  const topic = short ? fields['b'] : fields['topic']
-  const group = short ? fields['a'] : (fields['producerGroup'] ?? fields['consumerGroup'] ?? fields['group'])
-  const queueId = short ? fields['e'] : fields['queueId']
-  const context: Partial<FaultContext> = { server: 'broker', brokerName }
-  if (topic !== undefined) context.topic = topic
-  if (group !== undefined) context.group = group
-  if (queueId !== undefined) context.queueId = Number(queueId)
-  return context
 }

@@ -1,25 +1,20 @@
-import { BrokerController } from '../broker/broker-controller.ts'
-import { realClock, type Timer } from '../internal/clock.ts'
+import type { BrokerController } from '../broker/broker-controller.ts'
+import { realClock } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
 import { FaultTable } from '../internal/fault-table.ts'
-import { logText, silentLogger } from '../internal/logger.ts'
-import { NameServer } from '../nameserver/name-server.ts'
-import { encodeTopicRoute } from '../protocol/topic-route.ts'
-import { tcpNetwork } from '../transport/tcp-network.ts'
+import type { NameServer } from '../nameserver/name-server.ts'
 import { checkFields, checkText, checkWhole, refused } from './bad-input.ts'
-import { brokerGroups, MAX_BROKERS, MAX_SLAVES, ownTls, storeFiles } from './broker-groups.ts'
 import { type BrokerStatistics, brokerStatistics } from './broker-statistics.ts'
 import { type ConnectedClient, type ConnectedConsumer, connectedConsumers, connectedProducers } from './connected-clients.ts'
-import type { FaultHost } from './fault-kinds.ts'
 import { checkMessages, type PublishedMessage, type PublishResult, publishTo, type Replier, replyingTo } from './local-client.ts'
 import { LoopbackFaults } from './loopback-faults.ts'
 import type { LoopbackBrokerOptions, LoopbackClientOptions, LoopbackGroupOptions } from './loopback-options.ts'
+import { Members } from './members.ts'
+import { MessageWaits } from './message-waits.ts'
 import { type RecordedRequest, type RequestFilter, recordedRequests } from './recorded-requests.ts'
 import { type MessageFilter, messageMatcher, type StoredMessage, storedMessages } from './stored-messages.ts'
 import { WireJournal } from './wire-journal.ts'
 
-/** How long slaves may take to follow their masters, ms. */
-const SLAVES_MILLIS = 10_000
 const JOURNAL_REQUESTS = 10_000
 const JOURNAL_BYTES = 64 * 1024 * 1024
 
@@ -38,45 +33,25 @@ type State = 'STARTING' | 'RUNNING' | 'CLOSED'
  * await broker.close()
  */
 export class LoopbackBroker {
-  /** Knows the routes; for tests that ask it themselves. */
-  readonly nameServer: NameServer
-  /** The masters. */
-  get brokers(): readonly BrokerController[] {
-    return this.#brokers
-  }
-
-  /** The slaves of all brokers. */
-  get slaves(): readonly BrokerController[] {
-    return this.#slaves
-  }
-
-  readonly #brokers: BrokerController[]
-  readonly #slaves: BrokerController[]
-  readonly #table: FaultTable
-  readonly #timers = new Set<Timer>()
-  #nextBroker = 0
   /** What goes wrong on purpose. */
   readonly faults: LoopbackFaults
-  readonly #journal: WireJournal | undefined
   readonly #options: LoopbackBrokerOptions
+  readonly #members: Members
+  readonly #waits: MessageWaits
+  readonly #journal: WireJournal | undefined
+  #nextBroker = 0
   #state: State = 'STARTING'
   #closing: Promise<void> | undefined
 
-  private constructor(
-    options: LoopbackBrokerOptions,
-    nameServer: NameServer,
-    brokers: BrokerController[],
-    slaves: BrokerController[],
-    faults: { table: FaultTable; seed: number },
-    journal: WireJournal | undefined
-  ) {
+  private constructor(options: LoopbackBrokerOptions) {
+    const { seed = Math.floor(Math.random() * 2 ** 32) } = options
+    const faults = options.faults ?? new FaultTable(seed)
     this.#options = options
-    this.#journal = journal
-    this.faults = new LoopbackFaults(faults.table, faults.seed, () => ({ ...this.#scope(), ...this.#faultHost() }))
-    this.nameServer = nameServer
-    this.#brokers = brokers
-    this.#slaves = slaves
-    this.#table = faults.table
+    this.#journal = newJournal(options)
+    this.#waits = new MessageWaits((topic) => this.#count(topic))
+    const onArrival = (topic: string): void => this.#waits.arrived(topic)
+    this.#members = new Members({ options, faults, journal: this.#journal, onArrival })
+    this.faults = new LoopbackFaults(faults, seed, () => ({ ...this.#members.scope(), ...this.#members.faultHost() }))
   }
 
   /**
@@ -84,44 +59,32 @@ export class LoopbackBroker {
    * @throws MQClientException when an option is wrong; the error of the socket when a port is taken.
    */
   static async start(options: LoopbackBrokerOptions = {}): Promise<LoopbackBroker> {
-    const groups = brokerGroups(options)
-    const alone = groups.length === 1 && groups[0]!.slaves === 0
-    const { topics = {} } = options
-    const named = typeof topics === 'object' && !Array.isArray(topics)
-    if (!named || Object.values(topics).some((topic) => typeof topic !== 'object')) {
-      throw new MQClientException('topics: allowed is an object of names and settings, for example { Orders: { queues: 4 } }', {
-        code: 'BAD_OPTION'
-      })
-    }
+    checkTopics(options.topics)
     checkWhole('seed', options.seed, 0, 2 ** 32 - 1)
-    const { host = '127.0.0.1', network = tcpNetwork, clock, logger, tls } = options
-    const { seed = Math.floor(Math.random() * 2 ** 32) } = options
-    const faults = options.faults ?? new FaultTable(seed)
-    const journal = newJournal(options)
-    const shared = { host, network, clock, logger, faults, tls }
-    const nameServer = new NameServer({
-      ...shared,
-      journal: journal?.of('namesrv'),
-      port: options.namesrvPort ?? 0,
-      config: options.namesrvConfig
-    })
-    const brokers: BrokerController[] = []
-    const slaves: BrokerController[] = []
-    const loopback = new LoopbackBroker(options, nameServer, brokers, slaves, { table: faults, seed }, journal)
+    const loopback = new LoopbackBroker(options)
     try {
-      await nameServer.start()
-      for (const { brokerName } of groups) loopback.#create(brokerName, 0, alone)
-      await Promise.all(brokers.map((broker) => broker.start()))
-      // A slave learns its master when it registers.
-      for (const { brokerName, slaves: count } of groups) for (let id = 1; id <= count; id++) loopback.#create(brokerName, id)
-      await Promise.all(slaves.map((slave) => slave.start()))
-      await Promise.all(groups.map(({ slaves: count }, i) => brokers[i]!.haService.whenSlaves(count, SLAVES_MILLIS)))
+      await loopback.#members.start()
     } catch (error) {
       await loopback.close()
       throw error
     }
     loopback.#state = 'RUNNING'
     return loopback
+  }
+
+  /** Knows the routes; for tests that ask it themselves. */
+  get nameServer(): NameServer {
+    return this.#members.nameServer
+  }
+
+  /** The masters. */
+  get brokers(): readonly BrokerController[] {
+    return this.#members.masters
+  }
+
+  /** The slaves of all brokers. */
+  get slaves(): readonly BrokerController[] {
+    return this.#members.slaves
   }
 
   /**
@@ -131,31 +94,7 @@ export class LoopbackBroker {
    */
   async addBroker(group: LoopbackGroupOptions = {}): Promise<string> {
     this.#mustRun('addBroker')
-    checkFields('broker', group, ['brokerName', 'slaves'])
-    checkText('broker.brokerName', group.brokerName)
-    checkWhole('broker.slaves', group.slaves, 0, MAX_SLAVES)
-    if (this.#brokers.length >= MAX_BROKERS) throw refused('brokers', this.#brokers.length + 1, `up to ${MAX_BROKERS}`)
-    const taken = this.#brokerNames()
-    const free = Array.from({ length: MAX_BROKERS }, (_, i) => `broker-${String.fromCharCode(97 + i)}`)
-    const brokerName = group.brokerName ?? (free.find((name) => !taken.includes(name)) as string)
-    if (taken.includes(brokerName))
-      throw refused('broker.brokerName', brokerName, `a name that is not taken: ${taken.join(', ')} are`)
-    const count = group.slaves ?? 0
-    const master = this.#create(brokerName, 0)
-    const slaves: BrokerController[] = []
-    try {
-      await master.start()
-      for (let id = 1; id <= count; id++) slaves.push(this.#create(brokerName, id))
-      await Promise.all(slaves.map((slave) => slave.start()))
-      await master.haService.whenSlaves(count, SLAVES_MILLIS)
-    } catch (error) {
-      for (const list of [this.#brokers, this.#slaves]) {
-        for (const broker of [master, ...slaves]) if (list.includes(broker)) list.splice(list.indexOf(broker), 1)
-      }
-      await Promise.allSettled([master, ...slaves].map((broker) => broker.shutdown()))
-      throw error
-    }
-    return brokerName
+    return await this.#members.add(group)
   }
 
   /**
@@ -165,9 +104,7 @@ export class LoopbackBroker {
    */
   async kill(name: string): Promise<void> {
     this.#mustRun('kill')
-    const server = this.#server(name)
-    if (server.suspended) throw new MQClientException(`${name} is down already: restart(name) comes first`, { code: 'BAD_STATE' })
-    await server.suspend()
+    await this.#members.kill(name)
   }
 
   /**
@@ -177,10 +114,7 @@ export class LoopbackBroker {
    */
   async restart(name: string): Promise<void> {
     this.#mustRun('restart')
-    const server = this.#server(name)
-    if (!server.suspended) throw new MQClientException(`${name} runs: kill(name) comes first`, { code: 'BAD_STATE' })
-    await server.resume()
-    if (server === this.nameServer) await Promise.all([...this.#brokers, ...this.#slaves].map((broker) => broker.register()))
+    await this.#members.restart(name)
   }
 
   /**
@@ -193,7 +127,7 @@ export class LoopbackBroker {
     checkMessages(messages)
     const results: PublishResult[] = []
     for (const message of messages) {
-      const up = this.#brokers.filter(({ suspended }) => !suspended)
+      const up = this.brokers.filter(({ suspended }) => !suspended)
       if (up.length === 0) throw new MQClientException('publish() needs a broker that is not killed', { code: 'BAD_STATE' })
       results.push(await publishTo(up[this.#nextBroker++ % up.length] as BrokerController, topic, message))
     }
@@ -210,7 +144,7 @@ export class LoopbackBroker {
     this.#mustRun('replyTo')
     checkText('topic', topic ?? null)
     if (typeof fn !== 'function') throw refused('fn', fn, 'a function')
-    const stops = this.#brokers.map((broker) => broker.store.onMessageArriving(replyingTo(broker, topic, fn)))
+    const stops = this.brokers.map((broker) => broker.store.onMessageArriving(replyingTo(broker, topic, fn)))
     return () => {
       for (const stop of stops) stop()
     }
@@ -223,7 +157,7 @@ export class LoopbackBroker {
   async checkTransactions(): Promise<number> {
     this.#mustRun('checkTransactions')
     const counts = await Promise.all(
-      this.#brokers.filter(({ suspended }) => !suspended).map((broker) => broker.checkTransactions())
+      this.brokers.filter(({ suspended }) => !suspended).map((broker) => broker.checkTransactions())
     )
     return counts.reduce((sum, count) => sum + count, 0)
   }
@@ -239,11 +173,7 @@ export class LoopbackBroker {
     const { keepTopics = false } = options
     if (typeof keepTopics !== 'boolean') throw refused('options.keepTopics', keepTopics, 'true, false')
     this.faults.clear()
-    this.#cancelTimers()
-    if (this.nameServer.suspended) await this.restart('namesrv')
-    const all = [...this.#brokers, ...this.#slaves]
-    for (const broker of all) if (broker.suspended) await broker.resume()
-    await Promise.all(all.map((broker) => broker.reset(keepTopics)))
+    await this.#members.reset(keepTopics)
     this.#journal?.clear()
   }
 
@@ -269,9 +199,9 @@ export class LoopbackBroker {
    */
   messages(topic: string, filter: MessageFilter | ((message: StoredMessage) => boolean) = {}): StoredMessage[] {
     this.#mustRun('messages')
-    const matches = messageMatcher(filter, this.#brokerNames())
+    const matches = messageMatcher(filter, this.#members.brokerNames)
     const found: StoredMessage[] = []
-    for (const { broker, queueId } of this.#queues(topic)) {
+    for (const { broker, queueId } of this.#members.queues(topic)) {
       for (const message of storedMessages(broker.store, broker.brokerName, topic, queueId)) {
         if (matches(message)) found.push(message)
       }
@@ -292,7 +222,7 @@ export class LoopbackBroker {
         code: 'BAD_STATE'
       })
     }
-    return recordedRequests(this.#journal, filter, () => this.#scope())
+    return recordedRequests(this.#journal, filter, () => this.#members.scope())
   }
 
   /** The producers that brokers know from heartbeats, one entry a group, broker and connection. */
@@ -316,12 +246,7 @@ export class LoopbackBroker {
   /** How many messages `topic` has received, without decoding them. */
   messageCount(topic: string): number {
     this.#mustRun('messageCount')
-    let count = 0
-    for (const { broker, queueId } of this.#queues(topic)) {
-      // A queue without messages has no first one.
-      count += broker.store.getMaxOffsetInQueue(topic, queueId) - Math.max(0, broker.store.getMinOffsetInQueue(topic, queueId))
-    }
-    return count
+    return this.#count(topic)
   }
 
   /**
@@ -334,33 +259,9 @@ export class LoopbackBroker {
     checkFields('options', options, ['signal'])
     checkWhole('count', count ?? Number.NaN, 0)
     const { signal } = options
-    await new Promise<void>((resolve, reject) => {
-      const finish = (settle: () => void): void => {
-        signal?.removeEventListener('abort', abort)
-        this.#closeListeners.delete(closed)
-        this.#arrivalListeners.delete(check)
-        settle()
-      }
-      const check = (arrived: string): void => {
-        if (arrived === topic && this.#state === 'RUNNING' && this.messageCount(topic) >= count) finish(resolve)
-      }
-      const abort = (): void => finish(() => reject(signal?.reason))
-      const closed = (): void => {
-        const text = `the broker was closed while waiting for ${count} messages of ${topic}`
-        finish(() => reject(new MQClientException(text, { code: 'CLOSED' })))
-      }
-      if (signal?.aborted) return reject(signal.reason)
-      signal?.addEventListener('abort', abort, { once: true })
-      this.#closeListeners.add(closed)
-      this.#arrivalListeners.add(check)
-      check(topic)
-    })
+    await this.#waits.until(topic, count, signal)
     return this.messages(topic)
   }
-
-  /** Told of the topic of every message that consumers can see now. */
-  readonly #arrivalListeners = new Set<(topic: string) => void>()
-  readonly #closeListeners = new Set<() => void>()
 
   /** Stops everything; resolves when no socket and no timer is left. Calling it again is harmless. */
   close(): Promise<void> {
@@ -375,109 +276,18 @@ export class LoopbackBroker {
 
   async #close(): Promise<void> {
     this.#state = 'CLOSED'
-    for (const listener of [...this.#closeListeners]) listener()
+    this.#waits.close()
     this.faults.clear()
-    this.#cancelTimers()
-    const outcomes = await Promise.allSettled([...this.brokers, ...this.slaves].map((broker) => broker.shutdown()))
-    await this.nameServer.shutdown()
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    await this.#members.shutdown()
   }
 
-  /** Makes a broker of a group and remembers it. @param alone its files are in the folder itself. */
-  #create(brokerName: string, brokerId: number, alone = false): BrokerController {
-    const { host = '127.0.0.1', network = tcpNetwork, clock, logger, tls, brokerConfig, storeConfig, ...options } = this.#options
-    const master = brokerId === 0
-    const first = master && this.#brokers.length === 0
-    const name = memberName(brokerName, brokerId)
-    const broker = new BrokerController({
-      host,
-      network,
-      clock,
-      logger,
-      tls,
-      faults: this.#table,
-      journal: this.#journal?.of(name),
-      port: first ? (options.port ?? 0) : 0,
-      namesrvAddr: this.nameServer.addr,
-      config: { ...brokerConfig, brokerName, ...(master ? {} : { brokerId }) },
-      storeConfig: {
-        ...storeConfig,
-        // One port cannot serve two brokers.
-        ...(first ? {} : { haListenPort: 0 }),
-        ...(master ? {} : { brokerRole: 'SLAVE' as const })
-      },
-      acl: options.acl,
-      namesrvTls: tls && ownTls(tls),
-      storeFiles: storeFiles(options, alone ? '' : name),
-      topics: options.topics
-    })
-    ;(master ? this.#brokers : this.#slaves).push(broker)
-    if (master) {
-      broker.store.onMessageArriving(({ topic }) => {
-        if (this.#arrivalListeners.size > 0) for (const listener of [...this.#arrivalListeners]) listener(topic)
-      })
+  #count(topic: string): number {
+    let count = 0
+    for (const { broker, queueId } of this.#members.queues(topic)) {
+      // A queue without messages has no first one.
+      count += broker.store.getMaxOffsetInQueue(topic, queueId) - Math.max(0, broker.store.getMinOffsetInQueue(topic, queueId))
     }
-    return broker
-  }
-
-  /** @throws for a name nobody has. */
-  #server(name: string): BrokerController | NameServer {
-    const found = [...this.#brokers, ...this.#slaves].find((broker) => memberName(broker.brokerName, broker.brokerId) === name)
-    if (found !== undefined) return found
-    if (name !== 'namesrv') throw refused('name', name, this.#scope().servers.join(', '))
-    return this.nameServer
-  }
-
-  /** Connections end before this returns, so that the request which struck is not answered. */
-  #killByFault(brokerName: string, restartAfter: number | undefined): void {
-    const { clock = realClock, logger = silentLogger } = this.#options
-    const failed = (error: unknown): void => logger.error(`a fault could not kill or restart ${brokerName}: ${logText(error)}`)
-    this.kill(brokerName).catch(failed)
-    if (restartAfter === undefined) return
-    const timer = clock.setTimeout(() => {
-      this.#timers.delete(timer)
-      this.restart(brokerName).catch(failed)
-    }, restartAfter)
-    this.#timers.add(timer)
-  }
-
-  #cancelTimers(): void {
-    for (const timer of this.#timers) timer.cancel()
-    this.#timers.clear()
-  }
-
-  #brokerNames(): string[] {
-    return this.brokers.map(({ brokerName }) => brokerName)
-  }
-
-  /** What faults and filters may name. */
-  #scope(): { topics: ReadonlySet<string>; servers: readonly string[]; brokerNames: readonly string[] } {
-    const topics = new Set(this.brokers.flatMap(({ topicConfigManager }) => [...topicConfigManager.topicConfigTable.keys()]))
-    const slaves = this.slaves.map(({ brokerName, brokerId }) => memberName(brokerName, brokerId))
-    return { topics, servers: ['namesrv', ...this.#brokerNames(), ...slaves], brokerNames: this.#brokerNames() }
-  }
-
-  #faultHost(): FaultHost {
-    const { routes } = this.nameServer
-    return {
-      routes: () => {
-        const bodies = new Map<string, Uint8Array>()
-        for (const topic of this.#scope().topics) {
-          const route = routes.pickupTopicRouteData(topic)
-          if (route !== undefined) bodies.set(topic, encodeTopicRoute(route, true))
-        }
-        return bodies
-      },
-      emptyRoute: () => encodeTopicRoute({ queueDatas: [], brokerDatas: [], filterServerTable: new Map() }, true),
-      kill: (brokerName, restartAfter) => this.#killByFault(brokerName, restartAfter)
-    }
-  }
-
-  *#queues(topic: string): Generator<{ broker: BrokerController; queueId: number }> {
-    for (const broker of this.brokers) {
-      const queues = broker.topicConfigManager.selectTopicConfig(topic)?.readQueueNums ?? 0
-      for (let queueId = 0; queueId < queues; queueId++) yield { broker, queueId }
-    }
+    return count
   }
 
   #mustRun(call: string): void {
@@ -487,9 +297,12 @@ export class LoopbackBroker {
   }
 }
 
-/** What faults, filters and `kill` call a broker. */
-function memberName(brokerName: string, brokerId: number): string {
-  return brokerId === 0 ? brokerName : `${brokerName}-slave-${brokerId}`
+function checkTopics(topics: LoopbackBrokerOptions['topics'] = {}): void {
+  const named = typeof topics === 'object' && !Array.isArray(topics)
+  if (named && Object.values(topics).every((topic) => typeof topic === 'object')) return
+  throw new MQClientException('topics: allowed is an object of names and settings, for example { Orders: { queues: 4 } }', {
+    code: 'BAD_OPTION'
+  })
 }
 
 function newJournal({ journal = {}, clock = realClock }: LoopbackBrokerOptions): WireJournal | undefined {
