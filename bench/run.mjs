@@ -4,7 +4,9 @@
 //   --only LIST    comma list of case ids or parts of them, as real/java, /1, ours/, startup; store, store/, store-broker, store-reopen,
 //                  store-loop and longer beginnings of their ids for what needs a disk (store.mjs)
 //                  modes, and parts of ids such as modes/ours or batch100, for the other ways to send; they run only when named
+//                  consumers, consumers/idle ...: who reads (consumers.mjs); only when named
 //   --reopen N     messages of the store that is reopened after kill -9 (1000000)
+//   --drain N      messages that a consumer drains (500000)
 //   --size BYTES   body size (1024)               --name NAME  last part of the result file's name
 //   --broker-args  further words for our broker's command line, as --broker-args='--set maxBytes=1073741824'
 // Raw results go to bench/results/<date>-<name>.json, tables to standard output, progress to standard error.
@@ -13,6 +15,7 @@ import { parseArgs } from 'node:util'
 import { buildJava, startRealCluster, temporaryDirectory } from '../test/interop/harness/java.js'
 import { startOurBroker } from '../test/interop/harness/ours.js'
 import { installNodePeer, missingTools } from '../test/interop/harness/tools.js'
+import { consumerTables, measureConsumers, selectConsumerCases } from './consumers.mjs'
 import { measureStartup, startupTable } from './startup.mjs'
 import { measureStore, selectStoreCases, storeTables } from './store.mjs'
 import { cpuMicrosOf, describeMachine, describeVersions, residentBytes } from './support/machine.mjs'
@@ -27,6 +30,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '100000' },
     size: { type: 'string', default: '1024' },
     reopen: { type: 'string', default: '1000000' },
+    drain: { type: 'string', default: '500000' },
     only: { type: 'string' },
     'broker-args': { type: 'string' },
     name: { type: 'string', default: 'producers' }
@@ -105,6 +109,7 @@ const cases = [
   ...(only === undefined ? [] : modes)
 ].filter(({ id }) => only === undefined || only.some((part) => id.includes(part)))
 const storeCases = selectStoreCases(only)
+const consumerCases = selectConsumerCases(only)
 const withStartup = only === undefined || only.includes('startup')
 
 const say = (text) => console.error(text)
@@ -166,6 +171,7 @@ const settings = {
   count,
   size,
   reopenMessages: Number(values.reopen),
+  drainMessages: Number(values.drain),
   inFlight: IN_FLIGHT,
   topicQueues: 4,
   realBroker: { heap: HEAP, ...BROKER_CONFIG },
@@ -186,6 +192,12 @@ if (storeCases.any) {
   if (cases.length > 0) say(`\nraw results so far: ${save()}`)
   storeResults = await measureStore(storeCases, { rounds, warmup, count, size, reopenMessages: Number(values.reopen), say })
   results = [...results, ...storeResults]
+}
+
+let consumerResults = []
+if (consumerCases.any) {
+  consumerResults = await measureConsumers(consumerCases, { rounds, warmup, size, drainMessages: Number(values.drain), say })
+  results = [...results, ...consumerResults]
 }
 
 const of = (id, field) => results.filter((line) => line.case === id).map((line) => line[field])
@@ -223,7 +235,7 @@ if (rows.length > 0) {
   ]
   console.log(`\n${size} bytes a body, ${rounds} alternating rounds, medians\n\n${markdownTable(header, rows)}`)
 }
-for (const table of storeTables(storeResults)) console.log(`\n${table}`)
+for (const table of [...storeTables(storeResults), ...consumerTables(consumerResults)]) console.log(`\n${table}`)
 if (startup) console.log(`\n${startupTable(startup)}`)
 if (targets.length > 0) {
   const header = ['target', 'wanted', 'measured', 'quartiles', '']

@@ -54,6 +54,16 @@ export const TARGETS = [
     field: 'excessMs',
     atMost: 20
   })),
+  ratio('Java push consumer drains, our broker : real broker', 'consumers/ours/drain', 'consumers/real/drain', 1),
+  {
+    name: 'p50 of a send, 1,000 consumers wait : nobody waits',
+    of: 'consumers/idle/waiting',
+    to: 'consumers/idle/alone',
+    field: 'p50Ms',
+    atMost: 1.2
+  },
+  { name: '1,000 waiting consumers, CPU %', of: 'consumers/idle/cost', field: 'cpuPercent', atMost: 5 },
+  { name: '1,000 waiting consumers, KiB each', of: 'consumers/idle/cost', field: 'kibEach', atMost: 64 },
   { name: 'broker, exec to ready line, ms', startup: 'readyMillis', atMost: 250, scaled: true },
   { name: 'broker, resident at ready, MB', startup: 'residentMB', atMost: 110 }
 ]

@@ -81,7 +81,9 @@ export function startProgram({ main, version, args, home, quick = true, heap = '
     '-Drocketmq.client.logLevel=ERROR',
     ...more
   ]
-  return new LineProcess(`${main} ${version}`, 'java', [...flags, '-cp', classPath(version), `interop.${main}`, ...args], { cwd: home })
+  return new LineProcess(`${main} ${version}`, 'java', [...flags, '-cp', classPath(version), `interop.${main}`, ...args], {
+    cwd: home
+  })
 }
 
 const portIsFree = (port) =>
