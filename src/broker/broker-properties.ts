@@ -3,10 +3,15 @@ import { logText } from '../internal/logger.ts'
 import { createMessageStoreConfig, DEFAULT_MESSAGE_STORE_CONFIG, type MessageStoreConfig } from '../store/message-store-config.ts'
 import { type BrokerConfig, createBrokerConfig, DEFAULT_BROKER_CONFIG } from './broker-config.ts'
 
+/** Where a broker registers; it is no setting of the broker that has been started. */
+const NAMESRV_ADDR = 'namesrvAddr'
+
 export interface ParsedBrokerProperties<N extends object> {
   brokerConfig: Partial<BrokerConfig>
   storeConfig: Partial<MessageStoreConfig>
   namesrvConfig: Partial<N>
+  /** The name servers to register with, where they are given. */
+  namesrvAddr?: string
 }
 
 /**
@@ -26,7 +31,12 @@ export function parseBrokerProperties<N extends object = Record<string, never>>(
   const brokerConfig: Record<string, unknown> = {}
   const storeConfig: Record<string, unknown> = {}
   const namesrvConfig: Record<string, unknown> = {}
+  let namesrvAddr: string | undefined
   for (const [name, text] of entries) {
+    if (name === NAMESRV_ADDR) {
+      namesrvAddr = text.trim()
+      continue
+    }
     const tables: Array<readonly [defaults: object, given: Record<string, unknown>]> = [
       [DEFAULT_BROKER_CONFIG, brokerConfig],
       [DEFAULT_MESSAGE_STORE_CONFIG, storeConfig],
@@ -47,7 +57,8 @@ export function parseBrokerProperties<N extends object = Record<string, never>>(
   return {
     brokerConfig: brokerConfig as Partial<BrokerConfig>,
     storeConfig: storeConfig as Partial<MessageStoreConfig>,
-    namesrvConfig: namesrvConfig as Partial<N>
+    namesrvConfig: namesrvConfig as Partial<N>,
+    ...(namesrvAddr === undefined ? {} : { namesrvAddr })
   }
 }
 
@@ -67,7 +78,7 @@ function typed(name: string, text: string, table: object): unknown {
 }
 
 function notServed(name: string, tables: readonly object[]): MQClientException {
-  const names = [...new Set(tables.flatMap((table) => Object.keys(table)))].sort()
+  const names = [...new Set([NAMESRV_ADDR, ...tables.flatMap((table) => Object.keys(table))])].sort()
   return bad(`the setting "${logText(name)}" is unknown or not served; served are ${names.join(', ')}`)
 }
 

@@ -17,7 +17,7 @@ const HELP = `rocketmq-producer broker [options]
   --repair stop|truncate         about damage in the log: refuse to start, or end the log there (stop)
   --topic NAME[:QUEUES]          a topic to create; may be given again
   --config FILE                  RocketMQ's own settings, NAME=VALUE a line
-  --set NAME=VALUE               one of them; may be given again
+  --set NAME=VALUE               one of them; may be given again; namesrvAddr=HOST:PORT;... joins other name servers
   --json                         the ready line as JSON
 SIGTERM or SIGINT finishes what is in flight and exits 0.`
 

@@ -72,9 +72,16 @@ export class LoopbackBroker {
     return loopback
   }
 
-  /** Knows the routes; for tests that ask it themselves. */
+  /**
+   * Knows the routes; for tests that ask it themselves.
+   * @throws MQClientException (`BAD_STATE`) where the brokers register with other name servers, as `namesrvAddr` says.
+   */
   get nameServer(): NameServer {
-    return this.#members.nameServer
+    const { nameServer, namesrvAddr } = this.#members
+    if (nameServer !== undefined) return nameServer
+    throw new MQClientException(`this broker has no name server of its own: it is registered with ${namesrvAddr}`, {
+      code: 'BAD_STATE'
+    })
   }
 
   /** The masters. */
@@ -179,7 +186,7 @@ export class LoopbackBroker {
 
   /** `host:port` of the name server. */
   get namesrvAddr(): string {
-    return this.nameServer.addr
+    return this.#members.namesrvAddr
   }
 
   /** Spread this into a producer's options. */

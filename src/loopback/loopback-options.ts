@@ -37,6 +37,12 @@ export interface LoopbackBrokerOptions {
   host?: string
   /** Port of the name server, 0 for any free one. @default 0 */
   namesrvPort?: number
+  /**
+   * Name servers that the brokers register with instead of one of their own, RocketMQ's included: `host:port`, several separated by `;` or
+   * as a list. They are reached over plain text. There is no `broker.nameServer` then, and `namesrvPort` and `namesrvConfig` have no meaning.
+   * @default a name server of its own
+   */
+  namesrvAddr?: string | readonly string[]
   /** Port of the first broker, 0 for any free one; further brokers take any free port. @default 0 */
   port?: number
   /** A `MemoryNetwork` for tests without ports. @default real TCP */

@@ -1,4 +1,5 @@
 import { BrokerController } from '../broker/broker-controller.ts'
+import { parseAddress } from '../internal/address.ts'
 import { realClock, type Timer } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
@@ -25,7 +26,10 @@ export interface MembersDeps {
 
 /** The name server and the brokers behind one loopback broker: makes them, finds them by name, kills and restarts them. */
 export class Members {
-  readonly nameServer: NameServer
+  /** None where the brokers register with name servers of others. */
+  readonly nameServer: NameServer | undefined
+  /** Those that the brokers register with, `;` between them. */
+  readonly #foreignNameServers: string | undefined
   readonly masters: BrokerController[] = []
   readonly slaves: BrokerController[] = []
   readonly #deps: MembersDeps
@@ -39,6 +43,8 @@ export class Members {
     this.#deps = deps
     this.#groups = brokerGroups(options)
     const { host = '127.0.0.1', network = tcpNetwork, clock, logger, tls } = options
+    this.#foreignNameServers = foreignNameServers(options)
+    if (this.#foreignNameServers !== undefined) return
     this.nameServer = new NameServer({
       host,
       network,
@@ -50,6 +56,11 @@ export class Members {
       port: options.namesrvPort ?? 0,
       config: options.namesrvConfig
     })
+  }
+
+  /** What producers are told. */
+  get namesrvAddr(): string {
+    return this.#foreignNameServers ?? (this.nameServer as NameServer).addr
   }
 
   get brokers(): BrokerController[] {
@@ -64,7 +75,7 @@ export class Members {
   async start(): Promise<void> {
     const groups = this.#groups
     const alone = groups.length === 1 && groups[0]!.slaves === 0
-    await this.nameServer.start()
+    await this.nameServer?.start()
     for (const { brokerName } of groups) this.#create(brokerName, 0, alone)
     await Promise.all(this.masters.map((broker) => broker.start()))
     // A slave learns its master when it registers.
@@ -118,7 +129,7 @@ export class Members {
   /** Brings back what is down, and empties every broker. */
   async reset(keepTopics: boolean): Promise<void> {
     this.cancelRestarts()
-    if (this.nameServer.suspended) await this.restart('namesrv')
+    if (this.nameServer?.suspended) await this.restart('namesrv')
     for (const broker of this.brokers) if (broker.suspended) await broker.resume()
     await Promise.all(this.brokers.map((broker) => broker.reset(keepTopics)))
   }
@@ -132,7 +143,7 @@ export class Members {
   async shutdown(): Promise<void> {
     this.cancelRestarts()
     const outcomes = await Promise.allSettled(this.brokers.map((broker) => broker.shutdown()))
-    await this.nameServer.shutdown()
+    await this.nameServer?.shutdown()
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
@@ -140,15 +151,20 @@ export class Members {
   scope(): { topics: ReadonlySet<string>; servers: readonly string[]; brokerNames: readonly string[] } {
     const topics = new Set(this.masters.flatMap(({ topicConfigManager }) => [...topicConfigManager.topicConfigTable.keys()]))
     const slaves = this.slaves.map(({ brokerName, brokerId }) => memberName(brokerName, brokerId))
-    return { topics, servers: ['namesrv', ...this.brokerNames, ...slaves], brokerNames: this.brokerNames }
+    return {
+      topics,
+      servers: [...(this.nameServer === undefined ? [] : ['namesrv']), ...this.brokerNames, ...slaves],
+      brokerNames: this.brokerNames
+    }
   }
 
   /** What faults do to the members. */
   faultHost(): FaultHost {
-    const { routes } = this.nameServer
     return {
       routes: () => {
         const bodies = new Map<string, Uint8Array>()
+        const routes = this.nameServer?.routes
+        if (routes === undefined) return bodies
         for (const topic of this.scope().topics) {
           const route = routes.pickupTopicRouteData(topic)
           if (route !== undefined) bodies.set(topic, encodeTopicRoute(route, true))
@@ -184,7 +200,7 @@ export class Members {
       faults,
       journal: journal?.of(name),
       port: first ? (options.port ?? 0) : 0,
-      namesrvAddr: this.nameServer.addr,
+      namesrvAddr: this.namesrvAddr,
       config: { ...brokerConfig, brokerName, ...(master ? {} : { brokerId }) },
       storeConfig: {
         ...storeConfig,
@@ -193,7 +209,7 @@ export class Members {
         ...(master ? {} : { brokerRole: 'SLAVE' as const })
       },
       acl: options.acl,
-      namesrvTls: tls && ownTls(tls),
+      namesrvTls: this.nameServer && tls && ownTls(tls),
       storeFiles: storeFiles(options, alone ? '' : name),
       topics: options.topics
     })
@@ -206,7 +222,7 @@ export class Members {
   #find(name: string): BrokerController | NameServer {
     const found = this.brokers.find((broker) => memberName(broker.brokerName, broker.brokerId) === name)
     if (found !== undefined) return found
-    if (name !== 'namesrv') throw refused('name', name, this.scope().servers.join(', '))
+    if (name !== 'namesrv' || this.nameServer === undefined) throw refused('name', name, this.scope().servers.join(', '))
     return this.nameServer
   }
 
@@ -222,6 +238,20 @@ export class Members {
     }, restartAfter)
     this.#restarts.add(timer)
   }
+}
+
+/** @throws MQClientException (`BAD_OPTION`) for what is no address. */
+function foreignNameServers({ namesrvAddr }: LoopbackBrokerOptions): string | undefined {
+  if (namesrvAddr === undefined) return undefined
+  const list = (typeof namesrvAddr === 'string' ? namesrvAddr.split(';') : [...namesrvAddr]).map((addr) => String(addr).trim())
+  for (const addr of list) {
+    try {
+      parseAddress(addr)
+    } catch {
+      throw refused('namesrvAddr', addr, 'host:port, several separated by ;')
+    }
+  }
+  return list.join(';')
 }
 
 /** What faults, filters and `kill` call a broker. */
