@@ -61,7 +61,7 @@ export interface LoopbackBrokerOptions {
   /** What the `probability` of faults is drawn with, a whole number from 0 on; it has no effect on a table that is given. @default by chance */
   seed?: number
   /**
-   * Which frames are kept for `broker.requests()`: of the last `requests` requests with their answers, and no more than `bytes` bytes;
+   * Which frames are kept for `broker.requests()`: of the last `requests` requests with their answers, in no more than `bytes` bytes;
    * `false` keeps none.
    * @default { requests: 10000, bytes: 67108864 }
    */
@@ -70,7 +70,7 @@ export interface LoopbackBrokerOptions {
     | {
         /** Most requests kept. @default 10000 */
         requests?: number
-        /** Most bytes kept. @default 67108864 */
+        /** Most bytes of memory. @default 67108864 */
         bytes?: number
       }
   /**

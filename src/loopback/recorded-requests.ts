@@ -131,9 +131,7 @@ export function requestCodes(what: string, code: unknown): number[] {
   return given.map((one) => codeNumber(what, one, RequestCode))
 }
 
-function decodeFrame(
-  frame: JournalFrame & { bytes: Uint8Array }
-): { command: RemotingCommand; record: RecordedFrame } | undefined {
+function decodeFrame(frame: JournalFrame): { command: RemotingCommand; record: RecordedFrame } | undefined {
   try {
     const raw = redact(frame.bytes)
     const command = RemotingCommand.decode(raw, 0, raw.length)

@@ -1,19 +1,14 @@
 import type { Clock } from '../internal/clock.ts'
 import { RingQueue } from '../internal/ring-queue.ts'
-import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
-import { frameToBuffer } from '../protocol/outgoing-frame.ts'
-import type { FrameJournal, JournalPeer } from '../transport/frame-journal.ts'
+import type { ConnectionJournal, FrameJournal } from '../transport/frame-journal.ts'
 
 /** How much a journal keeps. */
 export interface JournalLimits {
   /** Requests; their answers are kept beside them. */
   requests: number
-  /** Bytes of all frames. */
+  /** Bytes of memory for all frames. */
   bytes: number
 }
-
-/** What an answer that is still to be encoded counts, bytes. */
-const SMALL_FRAME = 512
 
 /** A frame that passed a server's connection. */
 export interface JournalFrame {
@@ -22,38 +17,91 @@ export interface JournalFrame {
   /** `host:port` of the other side. */
   readonly remoteAddr: string
   readonly received: boolean
+  readonly isRequest: boolean
   /** Wall clock, ms since 1970. */
   readonly timestamp: number
-  /** Frames without a body are encoded when somebody reads them: encoding them twice is most of what a journal could cost. */
-  bytes: Uint8Array | OutgoingFrame
-  readonly size: number
-  readonly isRequest: boolean
+  /** Only good until the journal is told of another frame. */
+  readonly bytes: Uint8Array
+}
+
+/** Ends of one connection. */
+interface Parties {
+  readonly server: string
+  readonly remoteAddr: string
+}
+
+/** Frames are collected in pieces of this size, or of an eighth of a smaller journal; a larger frame has a piece to itself, bytes. */
+const SEGMENT_SIZE = 256 * 1024
+const RECORD_HEAD = 16
+const RECEIVED = 1
+const REQUEST = 2
+
+/**
+ * A piece of memory with records one behind the other.
+ *
+ * ```
+ * record := length:int32 (of the frame) | kind:int16 (bit 0 received, bit 1 request) | parties:uint16 | timestamp:float64 | frame
+ * ```
+ */
+class Segment {
+  readonly bytes: Buffer
+  /** What `parties` of the records counts. */
+  readonly parties: Parties[] = []
+  /** Where the oldest record that is kept begins, and where the next one would. */
+  from = 0
+  to = 0
+  #last: Parties | undefined
+  #lastAt = 0
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size)
+  }
+
+  empty(): void {
+    this.parties.length = 0
+    this.#last = undefined
+    this.from = 0
+    this.to = 0
+  }
+
+  at(parties: Parties): number {
+    if (this.#last !== parties) {
+      const found = this.parties.indexOf(parties)
+      this.#lastAt = found < 0 ? this.parties.push(parties) - 1 : found
+      this.#last = parties
+    }
+    return this.#lastAt
+  }
 }
 
 /**
- * The last frames of all servers, in the order they passed. The hot path pushes one object a frame and copies no byte of what was
- * received: a frame is a view of the chunk it came in.
+ * The last frames of all servers, in the order they passed. Their bytes are copied one behind the other into memory that is used in a
+ * circle: no object of a frame outlives it, so the garbage collector has nothing to do with them, and what is held is what was allocated.
  */
 export class WireJournal {
   readonly #limits: JournalLimits
   readonly #clock: Clock
-  #frames = new RingQueue<JournalFrame>(1024)
+  readonly #segmentSize: number
+  readonly #segments = new RingQueue<Segment>(4)
+  #newest: Segment | undefined
+  /** The segment that was emptied last, to be filled again. */
+  #spare: Segment | undefined
   #requests = 0
-  #bytes = 0
-  /** Frames that had to go, so that a reader can be told. */
+  #held = 0
   #dropped = 0
 
   constructor(limits: JournalLimits, clock: Clock) {
     this.#limits = limits
     this.#clock = clock
+    this.#segmentSize = Math.min(SEGMENT_SIZE, Math.ceil(limits.bytes / 8))
   }
 
-  /** Bytes that are held. */
+  /** Bytes of memory that are held. */
   get bytes(): number {
-    return this.#bytes
+    return this.#held
   }
 
-  /** Frames that were dropped because of the limits. */
+  /** Frames that had to go because of the limits. */
   get dropped(): number {
     return this.#dropped
   }
@@ -61,51 +109,94 @@ export class WireJournal {
   /** The half of the journal that one server writes. */
   of(server: string): FrameJournal {
     return {
-      received: (peer, bytes, start, end, isResponse) =>
-        this.#add(server, peer, true, bytes.subarray(start, end), end - start, !isResponse),
-      sent: (peer, frame) => {
-        const small = frame.body === undefined
-        const bytes = small ? frame : frameToBuffer(frame)
-        this.#add(server, peer, false, bytes, small ? SMALL_FRAME : (bytes as Uint8Array).length, (frame.flag & 1) === 0)
-      },
-      sentRaw: (peer, bytes) => this.#add(server, peer, false, Buffer.from(bytes), bytes.length, false)
+      of: (remoteAddr): ConnectionJournal => {
+        const parties = { server, remoteAddr }
+        return {
+          received: (bytes, start, end, isResponse) =>
+            this.#add(parties, isResponse ? RECEIVED : RECEIVED | REQUEST, bytes, start, end, undefined),
+          sent: (bytes, start, end, body, isResponse) => this.#add(parties, isResponse ? 0 : REQUEST, bytes, start, end, body)
+        }
+      }
     }
   }
 
   /** Oldest first. */
-  *frames(): IterableIterator<JournalFrame & { bytes: Uint8Array }> {
-    for (const frame of this.#frames.values()) {
-      if (!ArrayBuffer.isView(frame.bytes)) frame.bytes = frameToBuffer(frame.bytes)
-      yield frame as JournalFrame & { bytes: Uint8Array }
+  *frames(): IterableIterator<JournalFrame> {
+    for (const { bytes, parties, from, to } of this.#segments.values()) {
+      for (let at = from; at < to; ) {
+        const begin = at + RECORD_HEAD
+        const end = begin + bytes.readInt32BE(at)
+        const kind = bytes.readInt16BE(at + 4)
+        const { server, remoteAddr } = parties[bytes.readUInt16BE(at + 6)] as Parties
+        const timestamp = bytes.readDoubleBE(at + 8)
+        const [received, isRequest] = [(kind & RECEIVED) !== 0, (kind & REQUEST) !== 0]
+        yield { server, remoteAddr, received, isRequest, timestamp, bytes: bytes.subarray(begin, end) }
+        at = end
+      }
     }
   }
 
   clear(): void {
-    this.#frames = new RingQueue<JournalFrame>(1024)
+    this.#segments.clear()
+    this.#newest = undefined
+    this.#spare = undefined
     this.#requests = 0
-    this.#bytes = 0
+    this.#held = 0
     this.#dropped = 0
   }
 
-  #add(
-    server: string,
-    peer: JournalPeer,
-    received: boolean,
-    bytes: Uint8Array | OutgoingFrame,
-    size: number,
-    isRequest: boolean
-  ): void {
-    const { remoteAddr } = peer
-    this.#frames.push({ server, remoteAddr, received, timestamp: this.#clock.now(), bytes, size, isRequest })
-    this.#bytes += size
-    if (isRequest) this.#requests++
-    const { requests, bytes: maxBytes } = this.#limits
-    while (this.#requests > requests || this.#bytes > maxBytes) {
-      const oldest = this.#frames.shift()
-      if (oldest === undefined) return
-      this.#bytes -= oldest.size
+  #add(parties: Parties, kind: number, frame: Uint8Array, start: number, end: number, body: Uint8Array | undefined): void {
+    const length = end - start + (body === undefined ? 0 : body.length)
+    const segment = this.#room(RECORD_HEAD + length)
+    if (segment === undefined) {
       this.#dropped++
-      if (oldest.isRequest) this.#requests--
+      return
     }
+    const { bytes, to } = segment
+    bytes.writeInt32BE(length, to)
+    bytes.writeInt16BE(kind, to + 4)
+    bytes.writeUInt16BE(segment.at(parties), to + 6)
+    bytes.writeDoubleBE(this.#clock.now(), to + 8)
+    bytes.set(start === 0 && end === frame.length ? frame : frame.subarray(start, end), to + RECORD_HEAD)
+    if (body !== undefined) bytes.set(body, to + RECORD_HEAD + end - start)
+    segment.to = to + RECORD_HEAD + length
+    if ((kind & REQUEST) === 0) return
+    this.#requests++
+    while (this.#requests > this.#limits.requests) this.#dropRecord()
+  }
+
+  /** A segment with room for `size` more bytes; undefined when the whole journal has not as many. */
+  #room(size: number): Segment | undefined {
+    const newest = this.#newest
+    if (newest !== undefined && newest.bytes.length - newest.to >= size) return newest
+    const segmentSize = Math.max(this.#segmentSize, size)
+    if (segmentSize > this.#limits.bytes) return undefined
+    while (this.#held + segmentSize > this.#limits.bytes) this.#dropSegment()
+    const spare = this.#spare?.bytes.length === segmentSize ? this.#spare : undefined
+    this.#spare = undefined
+    const segment = spare ?? new Segment(segmentSize)
+    segment.empty()
+    this.#held += segmentSize
+    this.#segments.push(segment)
+    this.#newest = segment
+    return segment
+  }
+
+  #dropSegment(): void {
+    const oldest = this.#segments.peek()
+    while (oldest !== undefined && this.#segments.peek() === oldest) this.#dropRecord()
+  }
+
+  #dropRecord(): void {
+    const segment = this.#segments.peek() as Segment
+    const { bytes, from } = segment
+    if ((bytes.readInt16BE(from + 4) & REQUEST) !== 0) this.#requests--
+    segment.from = from + RECORD_HEAD + bytes.readInt32BE(from)
+    this.#dropped++
+    if (segment.from < segment.to) return
+    this.#segments.shift()
+    this.#held -= bytes.length
+    this.#spare = segment
+    if (segment === this.#newest) this.#newest = undefined
   }
 }

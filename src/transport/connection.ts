@@ -16,7 +16,7 @@ import { abortable } from './abortable.ts'
 import type { ByteReceiver } from './byte-receiver.ts'
 import type { WatchLimits, WatchVerdict } from './connection-watch.ts'
 import { ConnectionWatch } from './connection-watch.ts'
-import type { FrameJournal } from './frame-journal.ts'
+import type { ConnectionJournal, FrameJournal } from './frame-journal.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { guard } from './guard.ts'
 import type { OpaqueSequence, OutgoingRequest, PendingOwner, ResponseCallback } from './in-flight-table.ts'
@@ -67,7 +67,7 @@ export class Connection {
   }
   /** Whether incoming bytes are only good until they are read, so that what outlives that must be copied. */
   readonly #bytesAreLent: boolean
-  readonly #journal: FrameJournal | undefined
+  readonly #journal: ConnectionJournal | undefined
   #closeListeners: Array<(error: RocketMQError | undefined) => void> = []
   #attributes: Map<unknown, unknown> | undefined
   #closed = false
@@ -88,17 +88,18 @@ export class Connection {
   constructor(socket: NetworkSocket, owner: ConnectionOwner, remoteAddr?: string, receiver?: ByteReceiver) {
     const host = plainHost(socket.remoteAddress)
     this.#owner = owner
-    this.#journal = owner.journal
     this.#socket = socket
     this.remoteAddr = remoteAddr ?? formatAddress(host, socket.remotePort ?? 0)
     this.remoteHost = hostAddress(host, socket.remotePort ?? 0)
     this.localAddr = formatAddress(plainHost(socket.localAddress), socket.localPort ?? 0)
+    this.#journal = owner.journal?.of(this.remoteAddr)
     const now = owner.clock.monotonic()
     this.#state = { lastRead: now, lastWrite: now, frameSince: -1, pendingSince: -1 }
     this.#writer = new FrameWriter(
       socket,
       () => this.#onWritten(),
-      (error) => this.#onSocketError(error)
+      (error) => this.#onSocketError(error),
+      this.#journal
     )
     this.#reader = new FrameReader(owner.limits, (bytes, start, end) => this.#onFrame(bytes, start, end))
     this.#watch = new ConnectionWatch(
@@ -153,7 +154,6 @@ export class Connection {
   send(frame: OutgoingFrame): boolean {
     if (this.#mute) return !this.#closed
     this.#writer.append(frame, this.#owner.limits.maxFrameLength)
-    if (this.#journal !== undefined) this.#journal.sent(this, frame)
     if (!this.#paused && this.#writer.bytesQueued > this.#owner.readWatermark) {
       this.#paused = true
       this.#socket.pause()
@@ -165,7 +165,6 @@ export class Connection {
   sendRaw(bytes: Uint8Array): void {
     if (this.#mute) return
     this.#writer.appendRaw(bytes)
-    this.#journal?.sentRaw(this, bytes)
   }
 
   /** Leaves the connection open, reads nothing more and writes nothing more; for faults. */
@@ -210,7 +209,6 @@ export class Connection {
       this.#failLater(callback, asRocketMQError(error))
       return undefined
     }
-    if (this.#journal !== undefined) this.#journal.sent(this, request)
     const now = owner.clock.monotonic()
     const pending = new PendingRequest(
       this.#pendingOwner,
@@ -315,7 +313,7 @@ export class Connection {
     if (this.#mute) return
     this.#frames++
     const command = RemotingCommand.decode(bytes, start, end)
-    if (this.#journal !== undefined) this.#journal.received(this, bytes, start, end, command.isResponse)
+    if (this.#journal !== undefined) this.#journal.received(bytes, start, end, command.isResponse)
     if (this.#bytesAreLent) {
       if (command.body !== undefined) command.body = Buffer.from(command.body)
       // Reading the fields of a request decodes them; those of an answer are below.

@@ -1,17 +1,13 @@
-import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
-
-/** The connection a frame passed, as far as a journal wants to know. */
-export interface JournalPeer {
-  /** `host:port` of the other side. */
-  readonly remoteAddr: string
+/** Told of every frame that the connections of a server read and write. */
+export interface FrameJournal {
+  /** The part that one connection writes. @param remoteAddr `host:port` of the other side. */
+  of(remoteAddr: string): ConnectionJournal
 }
 
-/** Told of every frame that a server's connections read and write. No call may throw. */
-export interface FrameJournal {
-  /** A frame that could be decoded, `bytes[start, end)`; the bytes stay as they are. */
-  received(peer: JournalPeer, bytes: Buffer, start: number, end: number, isResponse: boolean): void
-  /** A frame that was encoded for the wire; it is not changed any more, but the bytes of its body may be. */
-  sent(peer: JournalPeer, frame: OutgoingFrame): void
-  /** Bytes that are no frame, written by a fault. */
-  sentRaw(peer: JournalPeer, bytes: Uint8Array): void
+/** What one connection tells a journal. No call may throw; all bytes are only good until it returns. */
+export interface ConnectionJournal {
+  /** A frame that could be decoded, `bytes[start, end)`. */
+  received(bytes: Buffer, start: number, end: number, isResponse: boolean): void
+  /** A frame that was encoded for the wire, `bytes[start, end)`, and `body` behind it where that was not copied there. */
+  sent(bytes: Uint8Array, start: number, end: number, body: Uint8Array | undefined, isResponse: boolean): void
 }

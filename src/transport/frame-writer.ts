@@ -6,6 +6,7 @@ import { nextTick } from '../internal/turns.ts'
 import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
 import { LARGEST_COPIED_BODY, writeFrameHead } from '../protocol/outgoing-frame.ts'
 import { CHUNK_SIZE, Chunk } from './chunk-pool.ts'
+import type { ConnectionJournal } from './frame-journal.ts'
 import type { NetworkSocket } from './network.ts'
 
 /**
@@ -43,6 +44,7 @@ export class FrameWriter {
   readonly #socket: NetworkSocket
   readonly #onWritten: () => void
   readonly #onError: (error: unknown) => void
+  readonly #journal: ConnectionJournal | undefined
   readonly #flush = (): void => this.#flushNow()
   readonly #written = (error?: Error | null): void => this.#writeDone(error)
   readonly #handOvers = new RingQueue<HandOver>(4)
@@ -61,11 +63,15 @@ export class FrameWriter {
   #scheduled = false
   #closed = false
 
-  /** @param onWritten called after each write that the socket took. */
-  constructor(socket: NetworkSocket, onWritten: () => void, onError: (error: unknown) => void) {
+  /**
+   * @param onWritten called after each write that the socket took.
+   * @param journal told of all that is appended. @default nobody
+   */
+  constructor(socket: NetworkSocket, onWritten: () => void, onError: (error: unknown) => void, journal?: ConnectionJournal) {
     this.#socket = socket
     this.#onWritten = onWritten
     this.#onError = onError
+    this.#journal = journal
   }
 
   /** Bytes that the socket has not taken yet. */
@@ -104,6 +110,9 @@ export class FrameWriter {
       frame.bodyCopied?.(chunk, end)
       end += bodyLength
     }
+    if (this.#journal !== undefined) {
+      this.#journal.sent(chunk.buffer, start, end, inline ? undefined : body, (frame.flag & 1) !== 0)
+    }
     this.#at = end
     this.#position += end - start
     this.#queued += end - start
@@ -115,6 +124,7 @@ export class FrameWriter {
   /** Appends bytes that are no frame, without copying them. */
   appendRaw(bytes: Uint8Array): void {
     this.#pushUncopied(bytes)
+    this.#journal?.sent(bytes, 0, bytes.length, undefined, true)
     this.#schedule()
   }
 

@@ -116,17 +116,14 @@ describe('what clients make a broker remember', () => {
     const registered: number[] = []
     const network = new MemoryNetwork()
     const clock = new HeldClock()
-    const journal = {
-      received(_connection: unknown, bytes: Buffer, from: number, to: number) {
-        const command = RemotingCommand.decode(bytes, from, to)
-        if (command.code !== 103 || command.isResponse) return
-        const { compressed } = command.extFields
-        const body = decodeRegisterBrokerBody(command.body!, compressed === 'true', command.version)
-        registered.push(body.topicConfigSerializeWrapper.topicConfigTable.size)
-      },
-      sent() {},
-      sentRaw() {}
+    const received = (bytes: Buffer, from: number, to: number): void => {
+      const command = RemotingCommand.decode(bytes, from, to)
+      if (command.code !== 103 || command.isResponse) return
+      const { compressed } = command.extFields
+      const body = decodeRegisterBrokerBody(command.body!, compressed === 'true', command.version)
+      registered.push(body.topicConfigSerializeWrapper.topicConfigTable.size)
     }
+    const journal = { of: () => ({ received, sent() {} }) }
     const nameServer = new NameServer({ network, clock, journal })
     await nameServer.start()
     rig = await BrokerRig.start({ network, clock, namesrvAddr: nameServer.addr })
