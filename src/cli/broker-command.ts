@@ -79,8 +79,10 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
   const line = values['json']
     ? JSON.stringify(ready)
     : `name server ${ready.namesrvAddr}, ${ready.brokers.map((b) => `${b.brokerName} ${b.addr}`).join(', ')}: ready in ${ready.startMillis} ms`
+  // Who reads the line may send a signal at once.
+  const stopped = stopSignal()
   process.stdout.write(`${line}\n`)
-  await stopSignal()
+  await stopped
   await broker.close()
   return 0
 }

@@ -68,6 +68,8 @@ type Place = 'request' | 'store' | 'route' | 'connection'
 interface Kind {
   place: Place
   fields: readonly string[]
+  /** Fields of `when` that the kind has settled itself. */
+  settled?: readonly string[]
   /** @throws for a field's value that is impossible. */
   compile(then: Record<string, unknown>, host: FaultHost): CompiledFault
 }
@@ -191,12 +193,14 @@ export const KINDS: Readonly<Record<LoopbackFaultAction['kind'], Kind>> = {
   nameServerDown: {
     place: 'connection',
     fields: [],
+    settled: ['brokerName', 'server'],
     compile: () => ({ when: { point: ['connect', 'request'], server: 'namesrv' }, then: { kind: 'close' } })
   },
   refuseConnections: at('connection', 'connect', [], () => ({ kind: 'close' })),
   kill: {
     place: 'request',
     fields: ['restartAfter'],
+    settled: ['server'],
     compile: (then, host) => {
       const after = then['restartAfter'] === undefined ? undefined : millis(then, 'restartAfter')
       const run = ({ brokerName }: FaultContext): void => host.kill(brokerName ?? '', after)

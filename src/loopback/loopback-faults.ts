@@ -43,6 +43,8 @@ export interface LoopbackFaultHandle extends Omit<FaultHandle, 'fault'> {
 
 interface FaultScope extends FilterScope, FaultHost {
   brokerNames: readonly string[]
+  /** Queues of a topic at the broker that has most of them; undefined for one that no broker knows. */
+  queuesOf(topic: string): number | undefined
 }
 
 /**
@@ -78,8 +80,12 @@ export class LoopbackFaults {
     const rule = kindOf(then)
     const place = then.kind === 'hold' && !['request', 'response', undefined].includes(then.point) ? 'store' : rule.place
     const scope = this.#scope()
-    const match = checkMatch(when, WHEN_FIELDS[place], scope)
+    const fields = WHEN_FIELDS[place].filter((field) => rule.settled?.includes(field) !== true)
+    const match = checkMatch(when, fields, scope)
     checkWhole('times', times, 1)
+    if (when.nth !== undefined && times !== undefined && times > 1) {
+      throw refused('times', times, '1: with when.nth a fault strikes once')
+    }
     const compiled = rule.compile(then as unknown as Record<string, unknown>, scope)
     const row = this.#table.add({
       when: { ...match, ...compiled.when },
@@ -146,6 +152,10 @@ function checkMatch(when: LoopbackFaultMatch, allowed: readonly string[], scope:
   checkTopic('when.topic', topic, scope.topics)
   checkText('when.group', group)
   checkWhole('when.queueId', queueId, 0)
+  const queues = topic === undefined ? undefined : scope.queuesOf(topic)
+  if (queues !== undefined && queueId !== undefined && queueId >= queues) {
+    throw refused('when.queueId', queueId, `a queue of ${topic}, 0 to ${queues - 1}`)
+  }
   checkWhole('when.nth', nth, 1)
   if (brokerName !== undefined && !scope.brokerNames.includes(brokerName)) {
     throw refused('when.brokerName', brokerName, scope.brokerNames.join(', '))

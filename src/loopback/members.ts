@@ -10,6 +10,7 @@ import { tcpNetwork } from '../transport/tcp-network.ts'
 import { checkFields, checkText, checkWhole, refused } from './bad-input.ts'
 import { brokerGroups, MAX_BROKERS, MAX_SLAVES, ownTls, storeFiles } from './broker-groups.ts'
 import type { FaultHost } from './fault-kinds.ts'
+import type { FilterScope } from './recorded-requests.ts'
 import type { LoopbackBrokerOptions, LoopbackGroupOptions } from './loopback-options.ts'
 import type { WireJournal } from './wire-journal.ts'
 
@@ -148,14 +149,22 @@ export class Members {
   }
 
   /** What faults and filters may name. */
-  scope(): { topics: ReadonlySet<string>; servers: readonly string[]; brokerNames: readonly string[] } {
+  scope(): FilterScope & { brokerNames: readonly string[]; queuesOf(topic: string): number | undefined } {
     const topics = new Set(this.masters.flatMap(({ topicConfigManager }) => [...topicConfigManager.topicConfigTable.keys()]))
     const slaves = this.slaves.map(({ brokerName, brokerId }) => memberName(brokerName, brokerId))
     return {
       topics,
       servers: [...(this.nameServer === undefined ? [] : ['namesrv']), ...this.brokerNames, ...slaves],
-      brokerNames: this.brokerNames
+      brokerNames: this.brokerNames,
+      queuesOf: (topic) => this.#queuesOf(topic)
     }
+  }
+
+  /** Of the master that has most of them; undefined for a topic that none knows. */
+  #queuesOf(topic: string): number | undefined {
+    const configs = this.masters.flatMap(({ topicConfigManager }) => topicConfigManager.selectTopicConfig(topic) ?? [])
+    if (configs.length === 0) return undefined
+    return Math.max(...configs.map(({ readQueueNums, writeQueueNums }) => Math.max(readQueueNums, writeQueueNums)))
   }
 
   /** What faults do to the members. */

@@ -19,6 +19,7 @@ export class MemorySocket extends Duplex {
   #arriving: Buffer[] = []
   #arrivingBytes = 0
   #ended = false
+  #endArrived = false
   #scheduled = false
   #wantsData = false
   /** The other end's write that waits for room here. */
@@ -43,7 +44,9 @@ export class MemorySocket extends Duplex {
   #give(bytes: Buffer, callback: (error?: Error | null) => void): void {
     const peer = this.peer
     if (peer === undefined || peer.destroyed) {
-      callback(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+      // As with TCP: what is written before the end has arrived here goes nowhere, and what is on its way here still comes.
+      if (!this.#endArrived) callback()
+      else callback(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
       return
     }
     peer.#receive(bytes, callback)
@@ -78,7 +81,10 @@ export class MemorySocket extends Duplex {
       this.#wantsData = this.push(bytes)
       this.#unblock()
     }
-    if (this.#ended && this.#arriving.length === 0 && !this.destroyed) this.push(null)
+    if (this.#ended && this.#arriving.length === 0 && !this.destroyed) {
+      this.#endArrived = true
+      this.push(null)
+    }
   }
 
   #unblock(): void {

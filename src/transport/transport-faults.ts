@@ -39,12 +39,14 @@ export function applyFault(struck: StruckFault, connection: Connection, response
       void struck.released.then(course.proceed)
       break
     case 'close':
-      if (action.when === 'after') course.proceed()
-      connection.close()
+      if (action.when === 'after') {
+        course.proceed()
+        closeBehindAnswer(connection)
+      } else connection.close()
       break
     case 'truncate':
       connection.sendRaw(frameToBuffer(response).subarray(0, action.bytes))
-      connection.close()
+      closeBehindAnswer(connection)
       break
     case 'halfOpen':
       connection.mute()
@@ -78,4 +80,10 @@ export function applyFault(struck: StruckFault, connection: Connection, response
     case 'drop':
       break
   }
+}
+
+/** A connection that is closed at once loses what its socket has not taken yet. */
+function closeBehindAnswer(connection: Connection): void {
+  const close = (): void => connection.close()
+  connection.handedOver().then(close, close)
 }

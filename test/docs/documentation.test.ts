@@ -1,42 +1,52 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { run } from '../package/support/run.ts'
 import { projectRoot } from '../package/support/temp-project.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+import { codeBlocks, guides, readText } from './support/code-blocks.ts'
+import { guidePrograms, isExcerpt, runPrograms, typeErrors } from './support/guide-programs.ts'
+import { runOurCommands, unknownCommands } from './support/shell-blocks.ts'
 
-const read = (...name: string[]): string => readFileSync(path.join(projectRoot, ...name), 'utf8')
-
-/** Documents whose `js` blocks are whole programs, or excerpts that name their file in the first line. */
-const documents = ['testing', 'delivery', 'migration', 'errors'].map((name) => `docs/${name}.md`)
-const blocks = documents.flatMap((name) =>
-  [...read(name).matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = ''], i) => ({ name, i, language, text }))
-)
-const excerpts = blocks.filter(({ text }) => text.startsWith('// examples/'))
-const programs = blocks.filter((block) => !excerpts.includes(block))
+const blocks = guides.flatMap(codeBlocks)
+const programs = guides.flatMap(guidePrograms)
+const excerpts = blocks.filter(({ text }) => isExcerpt(text))
+const shell = blocks.filter(({ language }) => language === 'sh')
 
 describe('the documentation', { timeout: 60_000 }, () => {
-  it('tool-5 has only blocks that are tried out', () => {
-    expect(programs.filter(({ language }) => language !== 'js')).toEqual([])
-    expect([programs.length >= 4, excerpts.length >= 3]).toEqual([true, true])
+  it('tool-5 has blocks of programs, fragments, commands and text, and each kind is tried below', () => {
+    expect(blocks.filter(({ language }) => !['js', 'ts', 'sh', 'text'].includes(language))).toEqual([])
+    expect([programs.length > 30, excerpts.length >= 3, shell.length >= 3]).toEqual([true, true, true])
+    const others = readdirSync(projectRoot).filter((name) => name.endsWith('.md') && !guides.includes(name))
+    expect(others.filter((name) => readFileSync(path.join(projectRoot, name), 'utf8').includes('```'))).toEqual([])
   })
 
-  it.each(excerpts)('tool-5 $name quotes a file of examples that the CI runs, block $i', ({ text }) => {
+  it.each(excerpts)('tool-5 $guide:$line quotes a file of examples that the CI runs', ({ text }) => {
     const [first = '', ...lines] = text.split('\n')
-    expect(read(first.slice(3))).toContain(lines.join('\n'))
+    expect(readText(first.slice(3))).toContain(lines.join('\n'))
   })
 
-  it.each(programs)('tool-5 $name runs as it stands, block $i', async ({ name, i, text }) => {
-    // Inside the checkout the package finds itself by its name.
-    const folder = path.join(projectRoot, '.cache/docs')
-    mkdirSync(folder, { recursive: true })
-    const file = path.join(folder, `${path.basename(name, '.md')}-${i}.mjs`)
-    writeFileSync(file, text)
-    try {
-      const { code, stdout, stderr } = await run(process.execPath, [file], { env: { NODE_TEST_CONTEXT: undefined } })
-      expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: '' })
-    } finally {
-      rmSync(file, { force: true })
+  it('tool-5 every program and fragment is strict TypeScript', () => {
+    expect(typeErrors(programs)).toEqual([])
+  })
+
+  const kinds = guides.flatMap((guide) =>
+    (['js', 'ts'] as const).map((language) => ({
+      guide,
+      language,
+      own: programs.filter(({ block }) => block.guide === guide && block.language === language)
+    }))
+  )
+  it.concurrent.each(kinds.filter(({ own }) => own.length > 0))(
+    'tool-5 $guide: every $language block runs and prints what it says',
+    async ({ own }) => {
+      expect(await runPrograms(own)).toBe('')
     }
+  )
+
+  it.concurrent.each(shell)('tool-5 $guide:$line has commands that exist, and ours work', async (block) => {
+    const folder = tempFolder()
+    writeFileSync(path.join(folder, 'broker.conf'), '# as RocketMQ has it\nbrokerName=broker-c\n')
+    expect([unknownCommands(block), await runOurCommands(block, folder)]).toEqual([[], []])
   })
 
   it('tool-5 explains every code of an error', () => {
@@ -45,10 +55,10 @@ describe('the documentation', { timeout: 60_000 }, () => {
     )
     const codes = sources.flatMap((file) => {
       // Examples in comments name request codes too.
-      const text = read('src', file).replaceAll(/\/\*\*[\s\S]*?\*\/|\/\/.*/g, '')
+      const text = readText('src', file).replaceAll(/\/\*\*[\s\S]*?\*\/|\/\/.*/g, '')
       return [...text.matchAll(/\bcode: '([A-Z][A-Z_0-9]+)'/g)].map(([, code = '']) => code)
     })
-    const documented = read('docs/errors.md')
+    const documented = readText('docs/errors.md')
     expect([...new Set(codes)].filter((code) => !documented.includes(`\`${code}\``))).toEqual([])
   })
 })
