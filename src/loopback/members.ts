@@ -10,8 +10,8 @@ import { tcpNetwork } from '../transport/tcp-network.ts'
 import { checkFields, checkText, checkWhole, refused } from './bad-input.ts'
 import { brokerGroups, MAX_BROKERS, MAX_SLAVES, ownTls, storeFiles } from './broker-groups.ts'
 import type { FaultHost } from './fault-kinds.ts'
-import type { FilterScope } from './recorded-requests.ts'
 import type { LoopbackBrokerOptions, LoopbackGroupOptions } from './loopback-options.ts'
+import type { FilterScope } from './recorded-requests.ts'
 import type { WireJournal } from './wire-journal.ts'
 
 /** How long slaves may take to follow their masters, ms. */
