@@ -9,7 +9,7 @@ import type { BrokerServices } from '../broker-services.ts'
 import { topicNameError } from '../names.ts'
 import { NOT_SET } from '../remarks.ts'
 import { systemTopicNames } from '../topic/system-topics.ts'
-import { parseTopicAttributes } from '../topic/topic-attributes.ts'
+import { alterTopicAttributes } from '../topic/topic-attributes.ts'
 import { newTopicConfig } from '../topic/topic-config.ts'
 import { MAX_QUEUE_NUMS } from '../topic/topic-config-manager.ts'
 
@@ -40,11 +40,13 @@ export function updateAndCreateTopic(broker: BrokerServices): RequestHandler {
       if (queues < 0 || queues > MAX_QUEUE_NUMS)
         return refuse(`queue numbers have to be from 0 to ${MAX_QUEUE_NUMS}, ${queues} is not`)
     }
-    const attributes = parseTopicAttributes(fields['attributes'] ?? '')
-    if (typeof attributes === 'string') return refuse(attributes, ResponseCode.SYSTEM_ERROR)
-    if (attributes.get('message.type') === 'MIXED') return refuse('MIXED message type is not supported.')
-    topicConfig.attributes = attributes
     const existing = broker.topicConfigManager.selectTopicConfig(topic)
+    const change = fields['attributes'] ?? ''
+    // Java looks at this one before it looks at the change as a whole.
+    if (/(^|,)\+message\.type=MIXED(,|=|$)/.test(change)) return refuse('MIXED message type is not supported.')
+    const attributes = alterTopicAttributes(existing?.attributes, change)
+    if (typeof attributes === 'string') return refuse(attributes, ResponseCode.SYSTEM_ERROR)
+    topicConfig.attributes = attributes
     // Asking for what is there already changes no version.
     if (existing !== undefined && topicConfigText(existing) === topicConfigText(topicConfig))
       return RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET)

@@ -1,33 +1,101 @@
-/** Attribute names of 5.x topics and the values each may have. */
-const ATTRIBUTES: ReadonlyMap<string, readonly string[] | undefined> = new Map([
-  ['message.type', ['UNSPECIFIED', 'NORMAL', 'FIFO', 'DELAY', 'TRANSACTION', 'MIXED']],
-  ['queue.type', ['SimpleCQ']],
-  ['cleanup.policy', ['DELETE']],
-  ['reserve.time', undefined]
+interface Attribute {
+  /** Whether a topic that exists may get another value. */
+  readonly changeable: boolean
+  /** What is wrong with a value; undefined when nothing is. */
+  check(value: string): string | undefined
+}
+
+const LONG_MAX = 9_223_372_036_854_775_807n
+
+/**
+ * The attributes a 5.3.3 topic may have; Java's `TopicAttributes`.
+ * `serves` are the values among Java's that this broker acts upon: it has no batch queues and does not compact.
+ */
+const ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map([
+  ['queue.type', choice({ changeable: false, values: ['SimpleCQ', 'BatchCQ'], serves: ['SimpleCQ'] })],
+  ['cleanup.policy', choice({ changeable: false, values: ['DELETE', 'COMPACTION'], serves: ['DELETE'] })],
+  [
+    'message.type',
+    choice({ changeable: true, values: ['UNSPECIFIED', 'NORMAL', 'FIFO', 'DELAY', 'TRANSACTION', 'MIXED'], serves: undefined })
+  ],
+  ['reserve.time', { changeable: true, check: outsideLong }]
 ])
 
 /**
- * `+key=value,-key`; a removal of something a new topic does not have is passed over.
- * @returns the attributes, or what is wrong.
+ * What a topic's attributes are after a change; Java's `AttributeParser` and `AttributeUtil`, with their texts.
+ * @param current undefined for a topic that is being created.
+ * @param text `+key=value,-key`
+ * @returns the attributes, or what is wrong with the change: then nothing of it applies.
  */
-export function parseTopicAttributes(text: string): Map<string, string> | string {
-  const attributes = new Map<string, string>()
-  for (const part of text.split(',')) {
-    const change = part.trim()
-    if (change === '') continue
-    const removal = change.startsWith('-')
-    const [name, value, rest] = change.replace(/^[+-]/, '').split('=') as [string, string?, string?]
-    if (!ATTRIBUTES.has(name)) return `unsupported key: ${name.slice(0, 64)}`
-    if (removal) {
-      attributes.delete(name)
-      continue
+export function alterTopicAttributes(
+  current: ReadonlyMap<string, string> | undefined,
+  text: string
+): Map<string, string> | string {
+  const changes = parse(text)
+  if (typeof changes === 'string') return changes
+  const altered = new Map(current)
+  const seen = new Set<string>()
+  for (const [signed, value] of changes) {
+    const name = signed.slice(1)
+    if (name === '' || /[+-]/.test(name)) return 'kv string format wrong.'
+    if (seen.has(name)) return `alter duplication key. key: ${name}`
+    seen.add(name)
+    const adds = signed.startsWith('+')
+    if (!adds) {
+      if (current === undefined) return `only add attribute is supported while creating topic. key: ${name}`
+      if (!current.has(name)) return `attempt to delete a nonexistent key: ${name}`
     }
-    if (!change.startsWith('+') || value === undefined || rest !== undefined) return `kv string is not valid: ${name}`
-    const allowed = ATTRIBUTES.get(name)
-    if (allowed === undefined ? !/^-?\d{1,15}$/.test(value) : !allowed.includes(value)) {
-      return `value of ${name} is not served: allowed are ${allowed?.join(', ') ?? 'whole numbers'}`
-    }
-    attributes.set(name, value)
+    const attribute = ATTRIBUTES.get(name)
+    if (attribute === undefined) return `unsupported key: ${name}`
+    if (current !== undefined && !attribute.changeable) return `attempt to update an unchangeable attribute. key: ${name}`
+    const wrong = adds ? attribute.check(value) : undefined
+    if (wrong !== undefined) return wrong
+    if (adds) altered.set(name, value)
+    else altered.delete(name)
   }
-  return attributes
+  return altered
+}
+
+/** Signed names and their values; a text when something else stands there. Empty parts at the end are passed over, as `split` does. */
+function parse(text: string): Map<string, string> | string {
+  const changes = new Map<string, string>()
+  const whole = text.replace(/,+$/, '')
+  if (whole === '') return changes
+  for (const part of whole.split(',')) {
+    const [name = '', value] = part.split('=')
+    if (part.includes('=')) {
+      if (value === undefined || value === '') return `value of ${name} is missing`
+      if (!name.includes('+')) return `add/alter attribute format is wrong: ${name}`
+    } else if (!name.includes('-')) {
+      return `delete attribute format is wrong: ${name}`
+    }
+    if (changes.has(name)) return `key duplication: ${name}`
+    changes.set(name, value ?? '')
+  }
+  return changes
+}
+
+function choice({
+  changeable,
+  values,
+  serves = values
+}: {
+  changeable: boolean
+  values: readonly string[]
+  serves: readonly string[] | undefined
+}): Attribute {
+  return {
+    changeable,
+    check(value) {
+      if (serves.includes(value)) return undefined
+      if (values.includes(value)) return `${value} is not served: allowed are ${serves.join(', ')}`
+      return `value is not in set: [${values.join(', ')}]`
+    }
+  }
+}
+
+function outsideLong(value: string): string | undefined {
+  if (!/^[+-]?\d{1,19}$/.test(value)) return `For input string: "${value}"`
+  const number = BigInt(value)
+  return number < -1n || number > LONG_MAX ? `value is not in range(-1, ${LONG_MAX})` : undefined
 }
