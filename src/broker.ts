@@ -5,6 +5,13 @@
  */
 export type { AclOptions, AclPermission, PlainAccount } from './broker/acl/acl-options.ts'
 export type { BrokerConfig } from './broker/broker-config.ts'
+export type {
+  BrokerConsumeMessageContext,
+  BrokerConsumeMessageHook,
+  BrokerSendMessageContext,
+  BrokerSendMessageHook
+} from './broker/hooks/broker-hooks.ts'
+export { AbortProcessException } from './broker/hooks/broker-hooks.ts'
 export type { Clock, Timer } from './internal/clock.ts'
 export type {
   CallFault,
@@ -23,6 +30,7 @@ export type {
   HalfOpenFault,
   HoldFault,
   OversizedLengthFault,
+  QueueFault,
   RespondFault,
   TruncateFault,
   WrongOpaqueFault

@@ -31,6 +31,20 @@ export interface BrokerConfig {
   longPollingEnable: boolean
   /** @default 1000 */
   shortPollingTimeMills: number
+  /** Whether requests that waited too long are answered SYSTEM_BUSY; they wait where a fault of the kind `queue` makes them. @default true */
+  brokerFastFailureEnable: boolean
+  /** How long sends and send-backs may wait so. @default 200 */
+  waitTimeMillsInSendQueue: number
+  /** @default 5000 */
+  waitTimeMillsInPullQueue: number
+  /** @default 5000 */
+  waitTimeMillsInLitePullQueue: number
+  /** @default 31000 */
+  waitTimeMillsInHeartbeatQueue: number
+  /** @default 3000 */
+  waitTimeMillsInTransactionQueue: number
+  /** Of everything else but offsets, client lists, queries and replies, which wait as long as it takes. @default 5000 */
+  waitTimeMillsInAdminBrokerQueue: number
   /** @default 'DefaultRegion' */
   regionId: string
   /** What answers and stored messages say in TRACE_ON. @default true */
@@ -105,6 +119,13 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   autoCreateSubscriptionGroup: true,
   longPollingEnable: true,
   shortPollingTimeMills: 1000,
+  brokerFastFailureEnable: true,
+  waitTimeMillsInSendQueue: 200,
+  waitTimeMillsInPullQueue: 5000,
+  waitTimeMillsInLitePullQueue: 5000,
+  waitTimeMillsInHeartbeatQueue: 31_000,
+  waitTimeMillsInTransactionQueue: 3000,
+  waitTimeMillsInAdminBrokerQueue: 5000,
   regionId: 'DefaultRegion',
   traceOn: true,
   startAcceptSendRequestTimeStamp: 0,
@@ -154,6 +175,12 @@ const BOUNDS: { readonly [K in keyof BrokerConfig as BrokerConfig[K] extends num
   brokerPermission: [0, 7],
   defaultTopicQueueNums: [0, MAX_QUEUES],
   shortPollingTimeMills: MILLIS,
+  waitTimeMillsInSendQueue: MILLIS,
+  waitTimeMillsInPullQueue: MILLIS,
+  waitTimeMillsInLitePullQueue: MILLIS,
+  waitTimeMillsInHeartbeatQueue: MILLIS,
+  waitTimeMillsInTransactionQueue: MILLIS,
+  waitTimeMillsInAdminBrokerQueue: MILLIS,
   startAcceptSendRequestTimeStamp: MILLIS,
   registerNameServerPeriod: MILLIS,
   registerBrokerTimeoutMills: [1, Number.MAX_SAFE_INTEGER],

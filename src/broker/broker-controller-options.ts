@@ -7,6 +7,7 @@ import type { FrameJournal } from '../transport/frame-journal.ts'
 import type { Network, TlsClientOptions, TlsServerOptions } from '../transport/network.ts'
 import type { AclOptions } from './acl/acl-options.ts'
 import type { BrokerConfig } from './broker-config.ts'
+import type { BrokerHooks } from './hooks/broker-hooks.ts'
 
 /** How a broker is made. */
 export interface BrokerControllerOptions {
@@ -32,6 +33,8 @@ export interface BrokerControllerOptions {
   journal?: FrameJournal | undefined
   /** Who may do what; without it everybody may do everything. */
   acl?: AclOptions | undefined
+  /** Hooks that several brokers share. @default its own */
+  hooks?: BrokerHooks | undefined
   /** Topics that exist from the start. @default queues 4, perm 6 */
   topics?: Record<string, { queues?: number | undefined; perm?: number | undefined }> | undefined
 }

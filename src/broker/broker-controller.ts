@@ -28,9 +28,11 @@ import { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
 import { BrokerConfigFiles } from './config/broker-config-files.ts'
 import { describeRequest } from './describe-request.ts'
+import { waitMillisInQueue } from './fast-failure.ts'
 import { FilterFactory } from './filter/filter-factory.ts'
 import { HAService } from './ha/ha-service.ts'
 import { registerHandlers } from './handlers/handlers.ts'
+import { BrokerHooks } from './hooks/broker-hooks.ts'
 import { InFlightRequests } from './in-flight-requests.ts'
 import { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import { NameServerRegistration } from './name-server-registration.ts'
@@ -75,6 +77,8 @@ export class BrokerController implements BrokerServices {
   readonly pullRequestHoldService: PullRequestHoldService
   readonly brokerStatsManager: BrokerStatsManager
   readonly broker2Client: Broker2Client
+  /** Told of sends and pulls; see {@link BrokerHooks.registerSendMessageHook}. */
+  readonly hooks: BrokerHooks
   readonly haService: HAService
   /** Undefined on a master. */
   readonly slaveSynchronize: SlaveSynchronize | undefined
@@ -102,6 +106,7 @@ export class BrokerController implements BrokerServices {
     this.config = config
     this.clock = clock
     this.logger = logger
+    this.hooks = options.hooks ?? new BrokerHooks()
     this.#wantedPort = options.port ?? 0
     const host = options.host ?? '127.0.0.1'
     this.haService = new HAService({ network, clock, logger, host, store: () => this.store })
@@ -144,7 +149,8 @@ export class BrokerController implements BrokerServices {
       const dispatcher = new RequestDispatcher({
         logger,
         faults,
-        describe: (request) => describeRequest(request, config.brokerName)
+        describe: (request) => describeRequest(request, config.brokerName),
+        queueMillis: (code) => waitMillisInQueue(config, code)
       })
       registerHandlers(dispatcher, this, this.#inFlight, acl, this.#configFiles, fast)
       const faultContext = { server: 'broker', brokerName: config.brokerName } as const

@@ -11,6 +11,7 @@ import type { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import type { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
 import type { FilterFactory } from './filter/filter-factory.ts'
 import type { HAService } from './ha/ha-service.ts'
+import type { BrokerHooks } from './hooks/broker-hooks.ts'
 import type { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import type { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
 import type { ScheduleMessageService } from './schedule/schedule-message-service.ts'
@@ -37,6 +38,7 @@ export interface BrokerServices {
   readonly scheduleMessageService: ScheduleMessageService
   readonly timerMessageStore: TimerMessageStore
   readonly broker2Client: Broker2Client
+  readonly hooks: BrokerHooks
   /** How far each delay level has been delivered, by level; on a slave as its master last said. */
   readonly delayOffsets: ReadonlyMap<number, number>
   /** The address records carry; known once the broker listens. */

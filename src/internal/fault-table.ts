@@ -18,6 +18,7 @@ export type {
   HalfOpenFault,
   HoldFault,
   OversizedLengthFault,
+  QueueFault,
   RespondFault,
   StruckFault,
   TruncateFault,

@@ -47,6 +47,7 @@ export interface FaultMatch {
 export type FaultAction =
   | RespondFault
   | DelayFault
+  | QueueFault
   | DropFault
   | CloseFault
   | TruncateFault
@@ -76,6 +77,14 @@ export interface DelayFault {
   /** Names the fault. */
   kind: 'delay'
   /** How much later, ms. */
+  millis: number
+}
+
+/** Request: waits to be handled, as in a queue of a broker that has too much to do, and is refused there when it waits too long. */
+export interface QueueFault {
+  /** Names the fault. */
+  kind: 'queue'
+  /** How long it would wait, ms. */
   millis: number
 }
 

@@ -8,6 +8,11 @@ export type LoopbackFaultAction =
   | { kind: 'respond'; code: number | string; remark?: string; body?: Uint8Array }
   /** Handles the request so many ms later. */
   | { kind: 'delay'; millis: number }
+  /**
+   * The request waits in the broker's queue for so many ms: from `waitTimeMillsInSendQueue` on (200 by default; 3000 to 31000 for other
+   * requests) it is refused with SYSTEM_BUSY instead of being handled, as by a broker that has too much to do.
+   */
+  | { kind: 'queue'; millis: number }
   /** Handles the request, and sends the answer so many ms later: give more than the caller waits. */
   | { kind: 'late'; millis: number }
   /** Neither handled nor answered; `after` is handled and not answered. By default: before. */
@@ -125,6 +130,7 @@ export const KINDS: Readonly<Record<LoopbackFaultAction['kind'], Kind>> = {
     }
   }),
   delay: at('request', 'request', ['millis'], (then) => ({ kind: 'delay', millis: millis(then) })),
+  queue: at('request', 'request', ['millis'], (then) => ({ kind: 'queue', millis: millis(then) })),
   late: at('request', 'response', ['millis'], (then) => ({ kind: 'delay', millis: millis(then) })),
   drop: {
     place: 'request',

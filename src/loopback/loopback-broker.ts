@@ -1,4 +1,5 @@
 import type { BrokerController } from '../broker/broker-controller.ts'
+import { type BrokerConsumeMessageHook, BrokerHooks, type BrokerSendMessageHook } from '../broker/hooks/broker-hooks.ts'
 import { realClock } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
 import { FaultTable } from '../internal/fault-table.ts'
@@ -39,6 +40,7 @@ export class LoopbackBroker {
   readonly #members: Members
   readonly #waits: MessageWaits
   readonly #journal: WireJournal | undefined
+  readonly #hooks = new BrokerHooks()
   #nextBroker = 0
   #state: State = 'STARTING'
   #closing: Promise<void> | undefined
@@ -50,7 +52,7 @@ export class LoopbackBroker {
     this.#journal = newJournal(options)
     this.#waits = new MessageWaits((topic) => this.#count(topic))
     const onArrival = (topic: string): void => this.#waits.arrived(topic)
-    this.#members = new Members({ options, faults, journal: this.#journal, onArrival })
+    this.#members = new Members({ options, faults, journal: this.#journal, hooks: this.#hooks, onArrival })
     this.faults = new LoopbackFaults(faults, seed, () => ({ ...this.#members.scope(), ...this.#members.faultHost() }))
   }
 
@@ -122,6 +124,33 @@ export class LoopbackBroker {
   async restart(name: string): Promise<void> {
     this.#mustRun('restart')
     await this.#members.restart(name)
+  }
+
+  /**
+   * Shows a hook every send before a broker looks at it, and its answer; on all brokers, until the end. Hooks run in the order in which they
+   * were registered, synchronously. One that throws an {@link AbortProcessException} before the send decides the answer; anything else it
+   * throws is logged.
+   * @throws MQClientException (`BAD_OPTION`) for anything but a hook.
+   *
+   * @example
+   * broker.registerSendMessageHook({
+   *   hookName: 'quota',
+   *   sendMessageBefore({ producerGroup }) {
+   *     if (producerGroup === 'greedy') throw new AbortProcessException(215, 'too many sends')
+   *   },
+   *   sendMessageAfter({ topic, code, queueOffset }) {}
+   * })
+   */
+  registerSendMessageHook(hook: BrokerSendMessageHook): void {
+    this.#hooks.registerSendMessageHook(hook)
+  }
+
+  /**
+   * The same for every answer to a pull before it leaves, and for every message that a consumer sends back.
+   * @throws MQClientException (`BAD_OPTION`) for anything but a hook.
+   */
+  registerConsumeMessageHook(hook: BrokerConsumeMessageHook): void {
+    this.#hooks.registerConsumeMessageHook(hook)
   }
 
   /**

@@ -1,4 +1,5 @@
 import { BrokerController } from '../broker/broker-controller.ts'
+import type { BrokerHooks } from '../broker/hooks/broker-hooks.ts'
 import { parseAddress } from '../internal/address.ts'
 import { realClock, type Timer } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
@@ -21,6 +22,8 @@ export interface MembersDeps {
   options: LoopbackBrokerOptions
   faults: FaultTable
   journal: WireJournal | undefined
+  /** Of all brokers. */
+  hooks: BrokerHooks
   /** A message of the topic became visible to consumers. */
   onArrival: (topic: string) => void
 }
@@ -195,7 +198,7 @@ export class Members {
 
   /** Makes a broker of a group and remembers it. @param alone its files are in the folder itself. */
   #create(brokerName: string, brokerId: number, alone = false): BrokerController {
-    const { options: given, faults, journal, onArrival } = this.#deps
+    const { options: given, faults, journal, hooks, onArrival } = this.#deps
     const { host = '127.0.0.1', network = tcpNetwork, clock, logger, tls, brokerConfig, storeConfig, ...options } = given
     const master = brokerId === 0
     const first = master && this.masters.length === 0
@@ -218,6 +221,7 @@ export class Members {
         ...(master ? {} : { brokerRole: 'SLAVE' as const })
       },
       acl: options.acl,
+      hooks,
       namesrvTls: this.nameServer && tls && ownTls(tls),
       storeFiles: storeFiles(options, alone ? '' : name),
       topics: options.topics

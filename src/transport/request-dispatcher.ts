@@ -14,6 +14,7 @@ import { applyFault } from './transport-faults.ts'
 export type RequestHandler = (request: RemotingCommand, connection: Connection) => MaybePromise<OutgoingFrame | undefined>
 
 const SYSTEM_ERROR = 1
+const SYSTEM_BUSY = 2
 const REQUEST_CODE_NOT_SUPPORTED = 3
 
 export interface RequestDispatcherOptions {
@@ -21,6 +22,8 @@ export interface RequestDispatcherOptions {
   faults?: FaultTable | undefined
   /** What faults may match on beside the code, e.g. the topic. */
   describe?: (request: RemotingCommand) => Partial<FaultContext>
+  /** How long a request of a code may wait where a fault makes it wait, ms. @default as long as it takes */
+  queueMillis?: (code: number) => number | undefined
 }
 
 /**
@@ -32,11 +35,15 @@ export class RequestDispatcher {
   readonly #logger: Logger
   readonly #faults: FaultTable | undefined
   readonly #describe: ((request: RemotingCommand) => Partial<FaultContext>) | undefined
+  readonly #queueMillis: ((code: number) => number | undefined) | undefined
+  /** Requests that wait. */
+  #queued = 0
 
   constructor(options: RequestDispatcherOptions) {
     this.#logger = options.logger
     this.#faults = options.faults
     this.#describe = options.describe
+    this.#queueMillis = options.queueMillis
   }
 
   register(code: number, handler: RequestHandler): void {
@@ -50,9 +57,32 @@ export class RequestDispatcher {
       applyFault(struck, connection, RemotingCommand.response(request, SYSTEM_ERROR), {
         proceed: () => this.#handle(connection, request),
         answer: (code, remark, body) =>
-          this.#answer(connection, request, RemotingCommand.response(request, code, remark, undefined, body))
+          this.#answer(connection, request, RemotingCommand.response(request, code, remark, undefined, body)),
+        queue: (millis) => this.#queue(connection, request, millis)
       })
     }
+  }
+
+  /** As in a queue that is looked through for requests that have waited too long. */
+  #queue(connection: Connection, request: RemotingCommand, millis: number): void {
+    const limit = this.#queueMillis?.(request.code) ?? Number.POSITIVE_INFINITY
+    const waits = Math.min(millis, limit)
+    this.#queued++
+    let waiting = true
+    const leave = (): void => {
+      if (waiting) this.#queued--
+      waiting = false
+    }
+    const timer = connection.clock.setTimeout(() => {
+      leave()
+      if (millis < limit) return this.#handle(connection, request)
+      const remark = `[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while, period in queue: ${waits}ms, size of queue: ${this.#queued}`
+      this.#answer(connection, request, RemotingCommand.response(request, SYSTEM_BUSY, remark))
+    }, waits)
+    connection.onClose(() => {
+      timer.cancel()
+      leave()
+    })
   }
 
   #handle(connection: Connection, request: RemotingCommand): void {
@@ -101,7 +131,8 @@ export class RequestDispatcher {
       applyFault(struck, connection, response, {
         proceed: () => this.#send(connection, request, response),
         answer: (code, remark, body) =>
-          this.#send(connection, request, RemotingCommand.response(request, code, remark, undefined, body))
+          this.#send(connection, request, RemotingCommand.response(request, code, remark, undefined, body)),
+        queue: () => this.#send(connection, request, response)
       })
     }
   }

@@ -15,6 +15,8 @@ interface FaultCourse {
   proceed(): void
   /** Answers with a code instead. */
   answer(code: number, remark: string | undefined, body?: Buffer): void
+  /** Waits so long before the ordinary course, or as long as is allowed before a refusal. */
+  queue(millis: number): void
 }
 
 /** Plays a fault of the point `request` or `response`; `response` is what gets damaged. */
@@ -35,6 +37,9 @@ export function applyFault(struck: StruckFault, connection: Connection, response
       connection.onClose(() => timer.cancel())
       break
     }
+    case 'queue':
+      course.queue(action.millis)
+      break
     case 'hold':
       void struck.released.then(course.proceed)
       break

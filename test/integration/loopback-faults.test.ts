@@ -57,6 +57,8 @@ const cases: Case[] = [
   },
   { then: { kind: 'respond', code: 13 }, error: { responseCode: 13 }, stored: 0 },
   { then: { kind: 'delay', millis: 10 }, error: undefined, stored: 1 },
+  { then: { kind: 'queue', millis: 10 }, error: undefined, stored: 1 },
+  { then: { kind: 'queue', millis: 60_000 }, error: { responseCode: 2, maybeStored: false }, stored: 0 },
   { then: { kind: 'late', millis: 300 }, error: { maybeStored: true, cause: { code: 'TIMEOUT' } }, stored: 1 },
   { then: { kind: 'drop' }, error: { maybeStored: true, cause: { code: 'TIMEOUT' } }, stored: 0 },
   { then: { kind: 'drop', when: 'after' }, error: { maybeStored: true, cause: { code: 'TIMEOUT' } }, stored: 1 },

@@ -16,6 +16,7 @@ import type { PutMessageResult } from '../../store/types.ts'
 import type { Connection } from '../../transport/connection.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import { hookedSend } from '../hooks/hooked-send.ts'
 import { REJECTED } from '../remarks.ts'
 import { badQueue, checkMessage, Refusal } from '../send/message-check.ts'
 import { delayTimeLevel, type PendingMessage, prepareHalfMessage, putMessage } from '../send/put-message.ts'
@@ -26,7 +27,11 @@ import { BrokerProperties } from '../send/stored-properties.ts'
 /** Codes 10, 310 and 320. */
 export function sendMessage(broker: BrokerServices): RequestHandler {
   const processor = new SendMessageProcessor(broker)
-  return (request, connection) => processor.asyncSendMessage(request, connection)
+  const { hooks } = broker
+  return (request, connection) =>
+    hooks.hasSendMessageHook
+      ? hookedSend(broker, request, connection, () => processor.asyncSendMessage(request, connection))
+      : processor.asyncSendMessage(request, connection)
 }
 
 /**

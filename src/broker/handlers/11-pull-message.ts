@@ -18,6 +18,7 @@ import { isTagType, parseSubscription } from '../client/subscription.ts'
 import type { SubscriptionGroupConfig } from '../client/subscription-group-manager.ts'
 import { type MessageFilter, messageFilter } from '../filter/message-filter.ts'
 import { Sql92SyntaxError } from '../filter/sql92-tokens.ts'
+import type { AbortProcessException, BrokerConsumeMessageContext } from '../hooks/broker-hooks.ts'
 import { FAQ, REJECTED } from '../remarks.ts'
 
 /** Java's `PullSysFlag`. */
@@ -126,7 +127,7 @@ function pull(
   if (code === ResponseCode.PULL_NOT_FOUND && maySuspend && (header.sysFlag & SUSPEND) !== 0 && !request.isOneway) {
     return suspend(broker, request, connection, header, filter)
   }
-  return answer(broker, request, header, code, result, topicConfig, groupConfig)
+  return answer(broker, request, connection, header, code, result, topicConfig, groupConfig)
 }
 
 function decodeHeader(request: RemotingCommand): PullRequest {
@@ -233,12 +234,16 @@ function pullCode(status: GetMessageStatus, queueOffset: number): number {
 function answer(
   broker: BrokerServices,
   request: RemotingCommand,
+  connection: Connection,
   header: PullRequest,
   code: number,
   result: GetMessageResult,
   topicConfig: TopicConfig,
   groupConfig: SubscriptionGroupConfig
 ): RemotingCommand {
+  const abort = broker.hooks.hasConsumeMessageHook ? pullHooks(broker, header, code, result, connection) : undefined
+  if (abort !== undefined) return RemotingCommand.response(request, abort.responseCode, abort.errorMessage, {})
+  broker.consumerOffsetManager.commitPullOffset(header.group, header.topic, header.queueId, result.nextBeginOffset)
   const response = RemotingCommand.response(request, code, result.status, {
     suggestWhichBrokerId:
       broker.config.slaveReadEnable && broker.storeConfig.brokerRole !== 'SLAVE' ? String(groupConfig.brokerId) : '0',
@@ -253,6 +258,26 @@ function answer(
     broker.brokerStatsManager.incGroupGet(header.group, header.topic, result.messages.length, response.body?.length ?? 0)
   }
   return response
+}
+
+function pullHooks(
+  broker: BrokerServices,
+  { group, topic, queueId }: PullRequest,
+  code: number,
+  { messages }: GetMessageResult,
+  connection: Connection
+): AbortProcessException | undefined {
+  const context: BrokerConsumeMessageContext = {
+    brokerName: broker.config.brokerName,
+    consumerGroup: group,
+    topic,
+    queueId,
+    clientHost: connection.remoteAddr,
+    rcvMsgNum: messages.length,
+    bodyLength: messages.reduce((sum, { length }) => sum + length, 0),
+    code
+  }
+  return broker.hooks.consumeMessageBefore(context, broker.logger)
 }
 
 function suspend(

@@ -11,6 +11,7 @@ export function getBrokerConsumeStats(broker: BrokerServices): RequestHandler {
     const isOrder = booleanField(request.extFields, 'isOrder')
     const groups: string[] = []
     let totalDiff = 0
+    let totalInflightDiff = 0
     for (const group of broker.subscriptionGroupManager.table.keys()) {
       const list: string[] = []
       for (const topic of broker.consumerOffsetManager.whichTopicByConsumer(group)) {
@@ -20,12 +21,13 @@ export function getBrokerConsumeStats(broker: BrokerServices): RequestHandler {
         const stats = new ConsumeStats()
         stats.add(broker, group, topic, topicConfig.writeQueueNums)
         totalDiff += stats.totalDiff
+        totalInflightDiff += stats.totalInflightDiff
         list.push(stats.encode())
       }
       groups.push(`{${JSON.stringify(group)}:[${list.join(',')}]}`)
     }
     const brokerAddr = JSON.stringify(broker.addr)
-    const body = `{"brokerAddr":${brokerAddr},"consumeStatsList":[${groups.join(',')}],"totalDiff":${totalDiff},"totalInflightDiff":0}`
+    const body = `{"brokerAddr":${brokerAddr},"consumeStatsList":[${groups.join(',')}],"totalDiff":${totalDiff},"totalInflightDiff":${totalInflightDiff}}`
     return RemotingCommand.response(request, ResponseCode.SUCCESS, undefined, undefined, Buffer.from(body))
   }
 }

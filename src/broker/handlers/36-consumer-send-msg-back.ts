@@ -11,6 +11,7 @@ import { encodeProperties } from '../../protocol/properties.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import { DLQ_PREFIX, RETRY_PREFIX, SCHEDULE_TOPIC } from '../../protocol/topics.ts'
 import type { PutMessageResult } from '../../store/types.ts'
+import type { Connection } from '../../transport/connection.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
 import { REJECTED } from '../remarks.ts'
@@ -24,10 +25,10 @@ const UNIT_SUB = 2
 
 /** Code 36: a consumer could not process a message; it comes again later, or goes to the group's dead letter topic. */
 export function consumerSendMsgBack(broker: BrokerServices): RequestHandler {
-  return (request) => sendBack(broker, request)
+  return (request, connection) => sendBack(broker, request, connection)
 }
 
-function sendBack(broker: BrokerServices, request: RemotingCommand): MaybePromise<OutgoingFrame> {
+function sendBack(broker: BrokerServices, request: RemotingCommand, connection: Connection): MaybePromise<OutgoingFrame> {
   const fields = request.extFields
   const offset = requiredLong(fields, 'offset')
   const group = requiredText(fields, 'group')
@@ -71,10 +72,30 @@ function sendBack(broker: BrokerServices, request: RemotingCommand): MaybePromis
   const done = (result: PutMessageResult): RemotingCommand => {
     if (result.status !== 'PUT_OK') return respond(ResponseCode.SYSTEM_ERROR, result.status)
     count(broker, message, result, group, original, toDlq)
+    if (broker.hooks.hasConsumeMessageHook) tellHooks(broker, group, original, connection)
     return respond(ResponseCode.SUCCESS)
   }
   const put = putMessage(broker, message)
   return isPromise(put) ? put.then(done) : done(put)
+}
+
+/** Too late to change anything: the message is stored again. */
+function tellHooks(broker: BrokerServices, group: string, original: MessageExt, connection: Connection): void {
+  broker.hooks.consumeMessageAfter(
+    {
+      brokerName: broker.config.brokerName,
+      consumerGroup: group,
+      topic: original.topic,
+      queueId: original.queueId,
+      clientHost: connection.remoteAddr,
+      rcvMsgNum: 1,
+      bodyLength: original.body.length,
+      code: ResponseCode.SUCCESS,
+      success: false,
+      status: 'RECONSUME_LATER'
+    },
+    broker.logger
+  )
 }
 
 function retryMessage(

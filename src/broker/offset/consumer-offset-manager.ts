@@ -1,5 +1,6 @@
 import { logText } from '../../internal/logger.ts'
 import { quotaExceeded } from '../../transport/request-refused.ts'
+import { PullOffsetTable } from './pull-offset-table.ts'
 
 /** Consumed positions by `topic@group` and queue; Java's `ConsumerOffsetManager`. */
 export class ConsumerOffsetManager {
@@ -7,12 +8,14 @@ export class ConsumerOffsetManager {
   readonly #offsets = new Map<string, Map<number, number>>()
   /** Positions that were set from outside and that the group's consumers have not been told yet. */
   readonly #resets = new Map<string, Map<number, number>>()
+  readonly #pulled: PullOffsetTable
   #changes = 0
   /** Positions in all; what a slave takes over and what a file held is not limited, but counted. */
   #size = 0
 
   constructor(maxConsumerOffsetNum: number) {
     this.#maxConsumerOffsetNum = maxConsumerOffsetNum
+    this.#pulled = new PullOffsetTable(maxConsumerOffsetNum)
   }
 
   /** The committed offset; -1 when there is none. */
@@ -31,6 +34,16 @@ export class ConsumerOffsetManager {
     }
     queues.set(queueId, offset)
     this.#changes++
+  }
+
+  /** How far a group has pulled. */
+  commitPullOffset(group: string, topic: string, queueId: number, offset: number): void {
+    this.#pulled.commit(`${topic}@${group}`, queueId, offset)
+  }
+
+  /** How far a group has pulled; before it has, how far it has consumed. */
+  queryPullOffset(group: string, topic: string, queueId: number): number {
+    return this.#pulled.query(`${topic}@${group}`, queueId) ?? this.queryOffset(group, topic, queueId)
   }
 
   /** A position of the broker itself: it finds room in a full table. */
@@ -88,12 +101,14 @@ export class ConsumerOffsetManager {
   cleanOffsetByTopic(topic: string): void {
     for (const key of this.#offsets.keys()) if (key.startsWith(`${topic}@`)) this.#forget(key)
     for (const key of this.#resets.keys()) if (key.startsWith(`${topic}@`)) this.#resets.delete(key)
+    this.#pulled.forget((key) => key.startsWith(`${topic}@`))
     this.#changes++
   }
 
   /** A group that is gone. */
   cleanOffset(group: string): void {
     for (const key of this.#offsets.keys()) if (key.endsWith(`@${group}`)) this.#forget(key)
+    this.#pulled.forget((key) => key.endsWith(`@${group}`))
     this.#changes++
   }
 
@@ -126,6 +141,7 @@ export class ConsumerOffsetManager {
   /** Forgets all of them. */
   clear(): void {
     this.#offsets.clear()
+    this.#pulled.forget(() => true)
     this.#size = 0
     this.#changes++
   }

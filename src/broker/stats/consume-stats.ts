@@ -7,19 +7,23 @@ export class ConsumeStats {
   #consumeTps = 0
   /** Messages that are there and not consumed. */
   totalDiff = 0
+  /** Messages that were pulled and are not consumed. */
+  totalInflightDiff = 0
 
-  /** The queues of one topic. What was pulled and is not consumed is not known here: `pullOffset` is the consumed position. */
+  /** The queues of one topic. */
   add(broker: BrokerServices, group: string, topic: string, queues: number): void {
     const { store, consumerOffsetManager } = broker
     for (let queueId = 0; queueId < queues; queueId++) {
       const brokerOffset = Math.max(0, store.getMaxOffsetInQueue(topic, queueId))
       const consumerOffset = Math.max(0, consumerOffsetManager.queryOffset(group, topic, queueId))
+      const pullOffset = Math.max(consumerOffset, consumerOffsetManager.queryPullOffset(group, topic, queueId))
       const lastTimestamp =
         consumerOffset > 0 ? Math.max(0, store.getMessageStoreTimeStamp(topic, queueId, consumerOffset - 1)) : 0
       const queue = new MessageQueue(topic, broker.config.brokerName, queueId)
-      const offsets = { brokerOffset, consumerOffset, lastTimestamp, pullOffset: consumerOffset }
+      const offsets = { brokerOffset, consumerOffset, lastTimestamp, pullOffset }
       this.#entries.push(`${JSON.stringify(queue)}:${JSON.stringify(offsets)}`)
       this.totalDiff += brokerOffset - consumerOffset
+      this.totalInflightDiff += pullOffset - consumerOffset
     }
     this.#consumeTps += broker.brokerStatsManager.tpsGroupGetNums(group, topic)
   }
