@@ -14,12 +14,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { buildJava, startRealCluster, temporaryDirectory } from '../test/interop/harness/java.js'
 import { startOurBroker } from '../test/interop/harness/ours.js'
-import { installNodePeer, missingTools } from '../test/interop/harness/tools.js'
+import { buildGo, installNodePeer, missingTools } from '../test/interop/harness/tools.js'
 import { consumerTables, measureConsumers, selectConsumerCases } from './consumers.mjs'
 import { measureStartup, startupTable } from './startup.mjs'
 import { measureStore, selectStoreCases, storeTables } from './store.mjs'
 import { cpuMicrosOf, describeMachine, describeVersions, residentBytes } from './support/machine.mjs'
-import { buildGo, hasDist, startPeer } from './support/peers.mjs'
+import { hasDist, startPeer } from './support/peers.mjs'
 import { markdownTable, quartiles } from './support/statistics.mjs'
 import { judge, TARGETS } from './support/targets.mjs'
 
@@ -122,7 +122,7 @@ if (!hasDist('index.js', 'broker.js', 'cli.js')) say('dist is missing or incompl
 
 const started = new Date()
 const machine = describeMachine()
-await Promise.all([buildJava(), installNodePeer(), cases.some(({ peer }) => peer === 'go') ? buildGo() : undefined])
+await Promise.all([buildJava(), installNodePeer(), cases.some(({ peer }) => peer === 'go') ? buildGo('bench') : undefined])
 
 const home = temporaryDirectory('bench')
 const servers = {}

@@ -2,14 +2,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startProgram } from '../../test/interop/harness/java.js'
-import { LineProcess, run } from '../../test/interop/harness/processes.js'
-import { nodePeerDirectory } from '../../test/interop/harness/tools.js'
+import { LineProcess } from '../../test/interop/harness/processes.js'
+import { goProgram, nodePeerDirectory } from '../../test/interop/harness/tools.js'
 
 const benchDirectory = fileURLToPath(new URL('../', import.meta.url))
-const goDirectory = join(benchDirectory, 'go')
-
-/** Builds the Go producer; the tool's own cache makes a second call cheap. */
-export const buildGo = () => run('go build', 'go', ['build', '-o', join('target', 'bench-go'), '.'], { cwd: goDirectory })
 
 export const hasDist = (...files) => files.every((file) => existsSync(join(benchDirectory, '..', 'dist', file)))
 
@@ -35,7 +31,7 @@ const START = {
   'ours-trace': ours('--with', 'trace'),
   java: java([]),
   'java-binary': java(['-Drocketmq.serialize.type=ROCKETMQ']),
-  go: (args) => new LineProcess('go', join(goDirectory, 'target', 'bench-go'), args),
+  go: (args) => new LineProcess('go', goProgram('bench'), args),
   'ali-ons': (args) => new LineProcess('ali-ons', process.execPath, [join(nodePeerDirectory, 'bench-producer.mjs'), ...args])
 }
 

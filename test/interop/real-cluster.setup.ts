@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node'
 import { buildJava, type RealCluster, startRealCluster } from './harness/java.js'
-import { installNodePeer } from './harness/tools.js'
+import { buildGo, hasGo, installNodePeer } from './harness/tools.js'
 import { comparedWith, OUR_MODES, PEERS, QUEUES, REQUEST_TOPICS, topicOf } from './support.ts'
 
 declare module 'vitest' {
@@ -18,7 +18,7 @@ const topics = Object.fromEntries(
 
 /** One real name server and broker for the whole suite. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  await Promise.all([buildJava(), installNodePeer()])
+  await Promise.all([buildJava(), installNodePeer(), hasGo() ? buildGo('consumers') : undefined])
   // A broker answers "busy" for what waited longer than this in its queue, which a loaded machine alone brings about.
   const brokerConfig = {
     waitTimeMillsInSendQueue: 20_000,

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
-import { missingTools } from './harness/tools.js'
+import { hasGo, missingTools } from './harness/tools.js'
 
 // Said here, before the runner prints anything: this suite needs real servers, and a host without them is no failure of it.
 const missing = missingTools()
@@ -8,6 +8,7 @@ if (missing.length > 0) {
   console.log(`not run: interop: ${missing.join(', ')}`)
   process.exit(0)
 }
+if (!hasGo()) console.log('not run: interop-go: Go')
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),

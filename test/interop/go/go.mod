@@ -1,4 +1,4 @@
-module bench
+module interop
 
 go 1.21
 

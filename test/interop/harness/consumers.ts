@@ -1,5 +1,8 @@
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
 import { startProgram } from './java.js'
-import type { LineProcess } from './processes.js'
+import { LineProcess } from './processes.js'
+import { goProgram, nodePeerDirectory } from './tools.js'
 
 /** What a consumer says of a message. */
 export interface ConsumedMessage {
@@ -15,19 +18,48 @@ export interface ConsumedMessage {
   properties: Record<string, string>
 }
 
-interface ControlLine {
+/** What is answered to a command. */
+export interface ControlLine {
   started?: string
   stopped?: string
+  read?: string
   failed?: string
   error?: string
+  /** Where each queue that was read ends, by queue. */
+  ends?: unknown
 }
 
 type Options = Record<string, string | number | boolean>
 
-const PATIENCE_MILLIS = 40_000
+const PATIENCE_MILLIS = 60_000
 
-/** Java's push and lite pull consumers of one version in one virtual machine. */
-export class JavaConsumers {
+export interface ConsumersOptions {
+  /** A version of Java's client, `go` or `ali-ons`. */
+  client: string
+  namesrvAddr: string
+  home: string
+  /** Queues are shared out again every second instead of every 20; Go cannot be told. @default true */
+  impatient?: boolean
+}
+
+/** Queues are shared out, and a retry topic is found, within a second instead of 20. */
+const IMPATIENT = ['-Drocketmq.client.rebalance.waitInterval=1000', '-Drocketmq.client.rebalance.minInterval=500']
+
+function start({ client, namesrvAddr, home: parent, impatient = true }: ConsumersOptions): LineProcess {
+  const args = ['--namesrv', namesrvAddr]
+  // Members of a broadcasting group keep their positions in files below their home, by names that other programs use as well.
+  const home = mkdtempSync(join(parent, 'consumers-'))
+  if (client === 'go')
+    return new LineProcess('Go consumers', goProgram('consumers'), args, { cwd: home, env: { ...process.env, HOME: home } })
+  if (client === 'ali-ons') {
+    if (!impatient) args.push('--rebalance', '20000')
+    return new LineProcess(client, process.execPath, [`${nodePeerDirectory}consumers.mjs`, ...args])
+  }
+  return startProgram({ main: 'Consumers', version: client, args, home, flags: impatient ? IMPATIENT : [] })
+}
+
+/** Consumers of one client, in one process; the programs are in `java`, `go` and `node`. */
+export class Consumers {
   readonly #child: LineProcess
   readonly #messages: ConsumedMessage[] = []
   readonly #control: ControlLine[] = []
@@ -37,20 +69,10 @@ export class JavaConsumers {
     this.#child = child
   }
 
-  static async start({
-    namesrvAddr,
-    home,
-    version
-  }: {
-    namesrvAddr: string
-    home: string
-    version: string
-  }): Promise<JavaConsumers> {
-    // Queues are shared out, and a retry topic is found, within a second instead of 20.
-    const flags = ['-Drocketmq.client.rebalance.waitInterval=1000', '-Drocketmq.client.rebalance.minInterval=500']
-    const child = startProgram({ main: 'Consumers', version, args: ['--namesrv', namesrvAddr], home, flags })
+  static async start(options: ConsumersOptions): Promise<Consumers> {
+    const child = start(options)
     await child.json()
-    const consumers = new JavaConsumers(child)
+    const consumers = new Consumers(child)
     void consumers.#read()
     return consumers
   }
@@ -69,27 +91,37 @@ export class JavaConsumers {
   }
 
   async push(name: string, options: Options): Promise<void> {
-    await this.#command('push', name, options)
+    await this.#command('push', 'started', name, options)
   }
 
   async lite(name: string, options: Options): Promise<void> {
-    await this.#command('lite', name, options)
+    await this.#command('lite', 'started', name, options)
+  }
+
+  /** Reads queues by their number from their beginning; what the program makes of it. */
+  async read(name: string, options: Options): Promise<ControlLine> {
+    return await this.#command('read', 'read', name, options)
+  }
+
+  /** As {@link read}, with a lite pull consumer that goes back and forth. */
+  async seek(name: string, options: Options): Promise<ControlLine> {
+    return await this.#command('seek', 'read', name, options)
   }
 
   async stop(name: string): Promise<void> {
-    await this.#command('stop', name, {})
+    await this.#command('stop', 'stopped', name, {})
   }
 
-  async #command(verb: string, name: string, options: Options): Promise<void> {
+  async #command(verb: string, answer: 'started' | 'stopped' | 'read', name: string, options: Options): Promise<ControlLine> {
     const words = Object.entries(options).map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`)
     this.#child.write([verb, name, ...words].join(' '))
-    const mine = () =>
-      this.#control.find(({ started, stopped, failed }) => failed === name || (verb === 'stop' ? stopped : started) === name)
+    const mine = () => this.#control.find((line) => line.failed === name || line[answer] === name)
     await this.#until(() => mine() !== undefined, PATIENCE_MILLIS)
     const line = mine()
     if (line === undefined) throw new Error(`${verb} ${name}: no answer\n${this.#child.stderr}`)
     this.#control.splice(this.#control.indexOf(line), 1)
     if (line.error) throw new Error(`${verb} ${name}: ${line.error}`)
+    return line
   }
 
   /** What these consumers have got so far, in its order. */

@@ -6,12 +6,15 @@ import { run } from './processes.js'
 
 const runs = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0
 
+/** Whether there is Go, for the consumers of its client; without it they are left out. */
+export const hasGo = () => runs('go', ['version'])
+
 /** The host parts that this suite cannot do without, in words; empty where all are there. */
 export function missingTools({ go = false } = {}) {
   const missing = []
   if (!runs('java', ['-version']) || !runs('javac', ['-version'])) missing.push('JDK')
   if (!runs('mvn', ['-version'])) missing.push('Maven')
-  if (go && !runs('go', ['version'])) missing.push('Go')
+  if (go && !hasGo()) missing.push('Go')
   return missing
 }
 
@@ -24,3 +27,11 @@ export async function installNodePeer() {
   if (existsSync(installed) && JSON.parse(readFileSync(installed, 'utf8')).version === wanted) return
   await run('npm ci', 'npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: nodePeerDirectory })
 }
+
+const goDirectory = fileURLToPath(new URL('../go/', import.meta.url))
+
+/** Where {@link buildGo} puts a program. */
+export const goProgram = (name) => join(goDirectory, 'target', name)
+
+/** Builds one of the Go programs; the tool's own cache makes a second call cheap. */
+export const buildGo = (name) => run('go build', 'go', ['build', '-o', join('target', name), `./${name}`], { cwd: goDirectory })

@@ -4,6 +4,8 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
+import java.text.SimpleDateFormat;
+import java.util.Date;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,9 +24,12 @@ import org.apache.rocketmq.common.message.MessageExt;
  * Push and lite pull consumers driven over standard input, so that one virtual machine serves a whole suite.
  *
  * <pre>
- *   push NAME key=value ...   starts a push consumer: group, topic, tags or sql, model, orderly, from, timestamp, max (reconsume times),
- *                             fail (how often a message fails), level (delay level of a failed one); answers {"started":NAME}
+ *   push NAME key=value ...   starts a push consumer: group, topic, tags or sql, model, orderly, from, timestamp (ms), max (reconsume
+ *                             times), fail (how often a message fails), level (delay level of a failed one), vip; answers
+ *                             {"started":NAME}
  *   lite NAME key=value ...   starts a lite pull consumer: group, topic, from
+ *   read NAME key=value ...   see {@link Pulls#read}
+ *   seek NAME key=value ...   see {@link Pulls#seek}
  *   stop NAME                 shuts it down, answers {"stopped":NAME}
  * </pre>
  *
@@ -56,6 +61,10 @@ public final class Consumers {
                 } else if (words[0].equals("lite")) {
                     lite(name, options);
                     Json.object().put("started", name).print();
+                } else if (words[0].equals("read")) {
+                    Pulls.read(namesrv, name, options);
+                } else if (words[0].equals("seek")) {
+                    Pulls.seek(namesrv, name, options);
                 } else if (words[0].equals("stop")) {
                     STOPS.remove(name).run();
                     Json.object().put("stopped", name).print();
@@ -77,12 +86,14 @@ public final class Consumers {
         consumer.setConsumeThreadMin(2);
         consumer.setConsumeThreadMax(2);
         consumer.setSuspendCurrentQueueTimeMillis(200);
+        consumer.setVipChannelEnabled(options.containsKey("vip"));
         if ("BROADCASTING".equals(options.get("model"))) {
             broadcast(consumer);
         }
         consumer.setConsumeFromWhere(ConsumeFromWhere.valueOf(options.getOrDefault("from", "CONSUME_FROM_FIRST_OFFSET")));
         if (options.containsKey("timestamp")) {
-            consumer.setConsumeTimestamp(options.get("timestamp"));
+            consumer.setConsumeTimestamp(
+                new SimpleDateFormat("yyyyMMddHHmmss").format(new Date(Long.parseLong(options.get("timestamp")))));
         }
         if (options.containsKey("max")) {
             consumer.setMaxReconsumeTimes(Integer.parseInt(options.get("max")));
@@ -158,7 +169,7 @@ public final class Consumers {
         });
     }
 
-    private static void print(String name, List<MessageExt> messages) {
+    static void print(String name, List<MessageExt> messages) {
         for (MessageExt message : messages) {
             Json.object()
                 .put("consumer", name)
