@@ -164,6 +164,44 @@ describe('a store in files', () => {
     await store.shutdown()
   })
 
+  it.each(['ASYNC_FLUSH', 'SYNC_FLUSH'] as const)(
+    '%s: where puts come one at a time their bytes are on their way within the call; puts that come together share a write',
+    async (flushDiskType) => {
+      const files = new FaultyFiles()
+      const store = await open(folder(), { flushDiskType, mappedFileSizeCommitLog: 1024 * 1024 }, { files })
+      const writes = (): number => files.calls.filter((call) => call.startsWith('writeSome')).length
+      for (let i = 0; i < 20; i++) await store.asyncPutMessage(message())
+      expect(writes()).toBe(20)
+      const alone = store.asyncPutMessage(message())
+      expect(writes()).toBe(21)
+      await alone
+      for (let turn = 1; turn <= 20; turn++) {
+        await Promise.all(Array.from({ length: 50 }, () => store.asyncPutMessage(message())))
+        // The first one of the first turn was taken to be alone.
+        expect(writes()).toBe(22 + turn)
+      }
+      await store.shutdown()
+    }
+  )
+
+  it('a write that cannot even begin, within a put, is taken back like one that fails', async () => {
+    const files = new FaultyFiles()
+    const store = await open(folder(), {}, { files })
+    for (let i = 0; i < 20; i++) await store.asyncPutMessage(message())
+    const end = store.getMaxPhyOffset()
+    files.writeSome = () => {
+      throw new TypeError('no such file descriptor')
+    }
+    expect(await store.asyncPutMessage(message())).toEqual({
+      status: 'UNKNOWN_ERROR',
+      remark: expect.stringContaining('no such file descriptor')
+    })
+    expect(store.getMaxPhyOffset()).toBe(end)
+    expect(store.getMaxOffsetInQueue('T', 0, false)).toBe(20)
+    expect(store.topicPutTotals('T').times).toBe(20)
+    await store.shutdown()
+  })
+
   it('fault-S21 under SYNC_FLUSH nothing is acknowledged or seen before its bytes were synced, and puts share syncs', async () => {
     const files = new FaultyFiles()
     const store = await open(folder(), { flushDiskType: 'SYNC_FLUSH' }, { files })
