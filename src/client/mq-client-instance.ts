@@ -24,6 +24,7 @@ import { parseNameServerAddresses } from './name-server-addresses.ts'
 import { NameServerList } from './name-server-list.ts'
 import type { ProducerHandle } from './producer-handle.ts'
 import { type FindRouteOptions, RouteTable } from './route-table.ts'
+import { RouteWatch } from './route-watch.ts'
 import type { TopicPublishInfo } from './topic-publish-info.ts'
 
 /** When background work runs first after the start, ms. */
@@ -50,6 +51,7 @@ export class MQClientInstance {
   readonly #nameServers: NameServerList
   readonly #brokers = new BrokerTable()
   readonly #routes: RouteTable
+  readonly #routeWatch: RouteWatch
   readonly #heartbeats: HeartbeatService
   readonly #announcement: Announcement
   readonly #producers = new Map<string, ProducerHandle>()
@@ -83,6 +85,7 @@ export class MQClientInstance {
       return route && this.#brokerAddresses.check(route)
     }
     this.#routes = new RouteTable(lookup, this.#brokers, this.clock, this.logger)
+    this.#routeWatch = new RouteWatch((topic) => this.#refreshRoute(topic), this.clock)
     const heartbeat = { clientId, language, serializeType, timeoutMillis, version2: options.useHeartbeatV2 ?? false }
     this.#heartbeats = new HeartbeatService(this.remoting, this.logger, heartbeat)
     this.#announcement = new Announcement(this.#heartbeats, this.clock, this.#heartbeatMillis)
@@ -176,6 +179,14 @@ export class MQClientInstance {
     return this.#routes.find(topic, options)
   }
 
+  /**
+   * A send of the topic failed on the way to its broker: the route may be out of date. It is looked up at once, and again in the seconds
+   * that follow. Settles when that has been done. Never rejects.
+   */
+  suspectRoute(topic: string): Promise<void> {
+    return this.#routeWatch.suspect(topic)
+  }
+
   /** The master's address; undefined when the broker is unknown or has no master. */
   findBrokerAddressInPublish(brokerName: string): string | undefined {
     return this.#brokers.masterAddress(brokerName)
@@ -265,6 +276,15 @@ export class MQClientInstance {
     }
   }
 
+  async #refreshRoute(topic: string): Promise<void> {
+    try {
+      await this.#routes.refresh(topic)
+    } catch (error) {
+      if (this.#closed !== undefined) return
+      this.logger.warn(`route of topic ${logText(topic)} could not be refreshed: ${logText(error)}`)
+    }
+  }
+
   #cleanOfflineBroker(): void {
     for (const addr of this.#brokers.clean(this.#routes.routes())) {
       this.logger.info(`broker ${logText(addr)} is in no route any more`)
@@ -296,6 +316,7 @@ export class MQClientInstance {
   async #close(): Promise<void> {
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
+    this.#routeWatch.close()
     const clients = registry.of(this.#network)
     if (clients.get(this.clientId) === this) clients.delete(this.clientId)
     await this.remoting.close()

@@ -1,4 +1,12 @@
-import { MQBrokerException, MQClientException, RemotingCommandException, type RocketMQError } from '../internal/errors.ts'
+import {
+  MQBrokerException,
+  MQClientException,
+  RemotingCommandException,
+  RemotingConnectException,
+  RemotingSendRequestException,
+  RemotingTimeoutException,
+  type RocketMQError
+} from '../internal/errors.ts'
 
 /** An attempt that may be followed by another is not cut below this many ms. */
 const LEAST_SHARE = 500
@@ -26,6 +34,16 @@ export function isRetryable(error: RocketMQError, retryResponseCodes: ReadonlySe
   if (error instanceof RemotingCommandException) return error.maybeStored
   if (error instanceof MQClientException) return true
   return error.responseCode === -1 || retryResponseCodes.has(error.responseCode)
+}
+
+/** Whether the route may be to blame: the request did not reach its broker, the broker did not answer, or there is none of that name. */
+export function doubtsRoute(error: RocketMQError): boolean {
+  return (
+    error instanceof RemotingConnectException ||
+    error instanceof RemotingSendRequestException ||
+    error instanceof RemotingTimeoutException ||
+    error.code === 'BROKER_NOT_EXIST'
+  )
 }
 
 /**

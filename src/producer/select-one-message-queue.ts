@@ -61,3 +61,8 @@ export function hasAnotherBroker(info: TopicPublishInfo, brokerName: string): bo
   }
   return false
 }
+
+/** Whether the topic has queues on a broker that is not among these. */
+export function hasUntriedBroker(info: TopicPublishInfo, brokersSent: readonly string[]): boolean {
+  return info.messageQueues.some(({ brokerName }) => !brokersSent.includes(brokerName))
+}

@@ -1,12 +1,16 @@
 import pRetry from 'p-retry'
 import type { SendCallback } from '../client/mq-client-api.ts'
 import type { SendResult } from '../client/send-result.ts'
+import type { Timer } from '../internal/clock.ts'
 import { MQClientException, type RocketMQError } from '../internal/errors.ts'
-import { attemptTimeout, isRetryable } from './retry-policy.ts'
-import { hasAnotherBroker, selectOneMessageQueue } from './select-one-message-queue.ts'
+import { attemptTimeout, doubtsRoute, isRetryable } from './retry-policy.ts'
+import { hasAnotherBroker, hasUntriedBroker, selectOneMessageQueue } from './select-one-message-queue.ts'
 import type { SendCall } from './send-call.ts'
 import { attemptError, callTimeoutError, stillFailedError } from './send-error.ts'
 import { sendKernelImpl } from './send-kernel-impl.ts'
+
+/** A retry waits no longer for a route, ms: a silent name server must not take the time of the attempt. */
+const LONGEST_LOOKUP_MILLIS = 500
 
 /**
  * Sends to a queue of the topic, and again to another broker when that fails: the only place that retries. One deadline covers all
@@ -15,12 +19,19 @@ import { sendKernelImpl } from './send-kernel-impl.ts'
 export function sendDefaultImpl(call: SendCall, now: number): void {
   attempt(call, now, (error, result) => {
     if (!call.endAttempt(error, result)) return
+    if (error !== undefined) noteForRoute(call, error)
     if (call.context.faultStrategy !== undefined) noteForStrategy(call, error)
     const failure = error ?? notStoredAsAsked(call, result)
     if (failure === undefined) call.succeed(result)
     else if (mayRetry(call, failure)) retry(call)
     else finish(call, failure)
   })
+}
+
+function noteForRoute(call: SendCall, error: RocketMQError): void {
+  if (!doubtsRoute(error)) return
+  call.routeInDoubt = true
+  void call.context.instance.suspectRoute(call.topic.name)
 }
 
 /** What this attempt says of its broker; one that had no queue or no address says nothing. */
@@ -42,19 +53,35 @@ function retry(call: SendCall): void {
   )
 }
 
-function attemptAgain(call: SendCall): Promise<SendResult | undefined> {
-  return new Promise((resolve, reject) => {
+async function attemptAgain(call: SendCall): Promise<SendResult | undefined> {
+  await routeWithAnotherBroker(call)
+  return await new Promise((resolve, reject) => {
     if (call.settled) return reject(GIVEN_UP)
     call.countRetry()
     tellRetry(call)
     attempt(call, call.context.clock.monotonic(), (error, result) => {
       if (!call.endAttempt(error, result)) return reject(GIVEN_UP)
+      if (error !== undefined) noteForRoute(call, error)
       if (call.context.faultStrategy !== undefined) noteForStrategy(call, error)
       const failure = error ?? notStoredAsAsked(call, result)
       if (failure === undefined) resolve(result)
       else reject(failure)
     })
   })
+}
+
+/** Every broker of the route has been tried: the cluster may have changed, so the route is looked up before the next attempt. */
+async function routeWithAnotherBroker(call: SendCall): Promise<void> {
+  if (!call.routeInDoubt) return
+  const { clock, instance } = call.context
+  const info = instance.publishInfo(call.topic.name)
+  if (info !== undefined && hasUntriedBroker(info, call.brokersSent)) return
+  let timer: Timer | undefined
+  const enough = new Promise<void>((resolve) => {
+    timer = clock.setTimeout(resolve, Math.min(LONGEST_LOOKUP_MILLIS, call.remaining() / 2))
+  })
+  await Promise.race([instance.suspectRoute(call.topic.name), enough])
+  timer?.cancel()
 }
 
 function tellRetry({ context, topic, uniqKey, attempts, attemptsMade }: SendCall): void {

@@ -144,6 +144,8 @@ export class FakeCluster {
   readonly lookups: string[] = []
   /** Holds every route answer back until it resolves. */
   routeGate: Promise<void> = Promise.resolve()
+  /** Names of brokers that are in the routes; undefined: all of them. */
+  registered: string[] | undefined = undefined
   /** Address the name server announces for a broker, where it is not the true one. */
   readonly announced = new Map<string, string>()
   readonly #options: FakeClusterOptions
@@ -195,16 +197,17 @@ export class FakeCluster {
     }
     const { queues = 4 } = this.#options
     const queuesOf = (name: string): number => (typeof queues === 'number' ? queues : (queues[name] ?? 4))
+    const brokers = this.brokers.filter(({ brokerName }) => this.registered?.includes(brokerName) ?? true)
     const body = encodeTopicRoute(
       {
-        queueDatas: this.brokers.map(({ brokerName }) => ({
+        queueDatas: brokers.map(({ brokerName }) => ({
           brokerName,
           readQueueNums: queuesOf(brokerName),
           writeQueueNums: queuesOf(brokerName),
           perm: 6,
           topicSysFlag: 0
         })),
-        brokerDatas: this.brokers.map(({ brokerName, addr }) => ({
+        brokerDatas: brokers.map(({ brokerName, addr }) => ({
           cluster: 'DefaultCluster',
           brokerName,
           brokerAddrs: new Map([[0, this.announced.get(brokerName) ?? addr]]),

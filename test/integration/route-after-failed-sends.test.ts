@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest'
+import { HeldClock } from '../../src/internal/held-clock.ts'
+import { Message } from '../../src/protocol/message.ts'
+import type { FakeCluster } from '../support/fake-cluster.ts'
+import { closeAfterEach, rejection, startCluster, startProducer } from '../support/producers.ts'
+
+closeAfterEach()
+
+const message = (): Message => new Message({ topic: 'T', body: 'x' })
+const lookups = (cluster: FakeCluster): number => cluster.lookups.filter((topic) => topic === 'T').length
+
+describe('the route after a send that did not reach its broker', () => {
+  it('net-N1 is looked up before the retry when every broker of it was tried: a send follows a cluster that has moved', async () => {
+    const clock = new HeldClock()
+    const cluster = await startCluster({ brokers: ['a', 'b'], clock })
+    const [a, b] = cluster.brokers
+    cluster.registered = ['a']
+    const producer = await startProducer(cluster, { topics: ['T'] })
+    await producer.send(message())
+    cluster.registered = ['b']
+    await a.kill()
+    const { messageQueue } = await producer.send(message())
+    expect(messageQueue.brokerName).toBe('b')
+    expect(b.sends).toHaveLength(1)
+    expect(clock.monotonic()).toBe(0)
+  })
+
+  it('net-N1 is looked up again in the seconds that follow, so that a broker that comes back is used long before the next poll', async () => {
+    const clock = new HeldClock()
+    const cluster = await startCluster({ brokers: ['a', 'b'], clock })
+    const [a, b] = cluster.brokers
+    const producer = await startProducer(cluster, { topics: ['T'] })
+    await clock.advance(20)
+    // The name server forgets a broker that breaks its connection.
+    await a.kill()
+    cluster.registered = ['b']
+    for (let i = 0; i < 4; i++) expect((await producer.send(message())).messageQueue.brokerName).toBe('b')
+    await a.restart()
+    cluster.registered = undefined
+    const before = a.sends.length
+    await clock.advance(1000)
+    for (let i = 0; i < 8; i++) await producer.send(message())
+    expect(a.sends.length - before).toBeGreaterThan(0)
+    const after = lookups(cluster)
+    await clock.advance(14_000)
+    expect(lookups(cluster) - after).toBe(6)
+    await clock.advance(10_000)
+    expect(lookups(cluster) - after).toBe(6)
+    expect(b.sends.length).toBeGreaterThan(0)
+  })
+
+  it('net-N1 is looked up once for many sends that fail together, and not ten times a second more often', async () => {
+    const clock = new HeldClock()
+    const cluster = await startCluster({ brokers: ['a'], clock })
+    const producer = await startProducer(cluster, { topics: ['T'] })
+    // Behind the first poll.
+    await clock.advance(20)
+    await cluster.broker.kill()
+    const before = lookups(cluster)
+    await Promise.all(Array.from({ length: 100 }, () => rejection(producer.send(message()))))
+    expect(lookups(cluster) - before).toBe(1)
+    await rejection(producer.send(message()))
+    expect(lookups(cluster) - before).toBe(1)
+    await clock.advance(100)
+    await rejection(producer.send(message()))
+    expect(lookups(cluster) - before).toBe(2)
+  })
+
+  it('net-N1 a silent name server takes at most half a second of a retry', async () => {
+    const clock = new HeldClock()
+    const cluster = await startCluster({ brokers: ['a'], clock })
+    const producer = await startProducer(cluster, { topics: ['T'], sendMsgTimeout: 3000 })
+    await producer.send(message())
+    await cluster.broker.kill()
+    cluster.routeGate = new Promise(() => {})
+    const failed = rejection<Error & { attempts: unknown[] }>(producer.send(message()))
+    await clock.advance(1000)
+    expect((await failed).attempts).toHaveLength(3)
+  })
+})
