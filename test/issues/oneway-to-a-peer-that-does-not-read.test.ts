@@ -27,9 +27,10 @@ describe('sendOneway to a broker that accepts and never reads', () => {
     const sends = Array.from({ length: 4 }, () =>
       rejection<RocketMQError>(producer.sendOneway(new Message({ topic: 'T', body }), { timeout: 200 }))
     )
-    const last = (await Promise.all(sends))[3]
+    const errors = await Promise.all(sends)
     expect(performance.now() - begin).toBeLessThan(1000)
-    expect(last.maybeStored).toBe(true)
-    expect(last.attempts[0].reason).toContain('could not be handed to the socket in')
+    for (const { attempts } of errors) expect(attempts[0].reason).toContain('could not be handed to the socket in')
+    // The first has left in part. How much the system takes before the others, and so whether one of them left at all, differs.
+    expect(errors[0].maybeStored).toBe(true)
   })
 })

@@ -98,6 +98,8 @@ describe('what starts and stops, fails and times out', () => {
       }
     }
     await fail(10_000)
+    // The route of the topic is looked up again for a while.
+    await clock.advance(16_000)
     expect(clock.pending).toBeLessThanOrEqual(pending)
     // Were one of them still under way, this would wait for it.
     const stopped = producer.shutdown()
