@@ -125,7 +125,7 @@ for (const name of names) {
 }
 const lost = [...acked.keys()].filter((body) => !stored.has(body)).length
 const twice = [...stored.values()].filter((times) => times > 1).length
-const most = (list) => Math.round(Math.max(...list))
+const most = (list) => (Math.max(...list) === Number.POSITIVE_INFINITY ? 'over 3000' : Math.round(Math.max(...list)))
 const middle = (list) => Math.round([...list].sort((a, b) => a - b)[Math.floor(list.length / 2)])
 console.log(
   `net-N1 kill -9 of two brokers in turn: ${kills} kills in ${values.minutes} min, ${sent} sent, ${acked.size} acknowledged, ${lost} lost, ${failed} failed, ` +
