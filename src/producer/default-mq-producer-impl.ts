@@ -25,6 +25,7 @@ import { runBy } from './callback-executor.ts'
 import type { CommunicationMode } from './communication-mode.ts'
 import { createSendCall } from './create-send-call.ts'
 import { type Drain, Drainers, type DrainPhase, within } from './drainers.ts'
+import { findFirstRoutes } from './first-routes.ts'
 import { ProducerHooks } from './hooks.ts'
 import { MQFaultStrategy } from './latency/mq-fault-strategy.ts'
 import { serviceDetection } from './latency/service-detector.ts'
@@ -182,7 +183,7 @@ export class DefaultMQProducerImpl {
     this.batchLimits = accumulatorLimits(instance)
     this.batchLimits.apply(this.#batchSettings)
     if (this.config.autoBatch) this.#accumulator = new ProduceAccumulator(this.#context, this.topics, this.batchLimits)
-    await this.#initTopicRoute(instance)
+    await findFirstRoutes(instance, this.topics, this.config, this.#stop.signal, this.logger)
     faultStrategy?.start(serviceDetection(instance, this.topics, this.config.vipChannelEnabled))
     this.#state = 'RUNNING'
     this.events.emit('started')
@@ -227,23 +228,6 @@ export class DefaultMQProducerImpl {
       this.onShutdown((remainingMillis) => trace.drain(remainingMillis), 'afterSends')
     }
     return trace
-  }
-
-  /** A topic without a route is no reason not to start. */
-  async #initTopicRoute(instance: MQClientInstance): Promise<void> {
-    const { topics, createTopicKey, defaultTopicQueueNums, sendMsgTimeout } = this.config
-    const lookups = topics.map(async (name) => {
-      const topic = this.topics.get(name)
-      await instance.tryToFindTopicPublishInfo(topic.name, {
-        createTopicKey,
-        defaultTopicQueueNums,
-        timeoutMillis: sendMsgTimeout,
-        signal: this.#stop.signal
-      })
-    })
-    for (const lookup of await Promise.allSettled(lookups)) {
-      if (lookup.status === 'rejected') this.logger.warn(`no route at the start: ${logText(lookup.reason)}`)
-    }
   }
 
   #handle(): ProducerHandle {
