@@ -35,7 +35,7 @@ describe('topic attributes', () => {
       ['New', '+message+type=FIFO', '1 kv string format wrong.'],
       ['New', '+message.type=FIFO,+message.type=DELAY', '1 key duplication: +message.type'],
       ['New', '-message.type', '1 only add attribute is supported while creating topic. key: message.type'],
-      ['New', '+message.type=RED', '1 value is not in set: [UNSPECIFIED, NORMAL, FIFO, DELAY, TRANSACTION, MIXED]'],
+      ['New', '+message.type=RED', '1 value is not in set: [UNSPECIFIED, TRANSACTION, FIFO, MIXED, DELAY, NORMAL]'],
       ['New', '+queue.type=BatchCQ', '1 BatchCQ is not served: allowed are SimpleCQ'],
       ['New', '+cleanup.policy=COMPACTION', '1 COMPACTION is not served: allowed are DELETE'],
       ['New', '+reserve.time=soon', '1 For input string: "soon"'],

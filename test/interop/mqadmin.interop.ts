@@ -18,6 +18,8 @@ interface Side {
   msgId: string
   offsetMsgId: string
   run(...words: string[]): Promise<string>
+  /** The answer that a command fails with: code and remark. */
+  refusal(...words: string[]): Promise<string | undefined>
 }
 
 let cluster: RealCluster
@@ -30,18 +32,21 @@ async function startSide(namesrv: string, broker: string): Promise<Side> {
   const tool = startProgram({ main: 'Mqadmin', version: '5.3.3', args: [], home: home.path })
   tools.push(tool)
   await tool.json()
-  const run = async (...words: string[]): Promise<string> => {
+  const command = async (words: string[]): Promise<{ text: string; complaints: string }> => {
     tool.write(words.join('\t'))
-    const { text, error } = (await tool.json(90_000)) as { text: string; error?: string }
+    const { text, complaints, error } = (await tool.json(90_000)) as { text: string; complaints: string; error?: string }
     if (error !== undefined) throw new Error(`${words.join(' ')}: ${error}`)
-    return text
+    return { text, complaints }
   }
+  const run = async (...words: string[]): Promise<string> => (await command(words)).text
+  const refusal = async (...words: string[]): Promise<string | undefined> =>
+    /CODE: \d+ +DESC: .*/.exec((await command(words)).complaints)?.[0].replaceAll(/127\.0\.0\.1:\d+/g, 'ADDR')
   const sent = await run('@producer', namesrv, 'PG', 'Orders', String(MESSAGES))
   // Libraries print, too, when they are first used.
   const [, msgId, offsetMsgId] = /^([0-9A-F]{32,56}) ([0-9A-F]{32})$/m.exec(sent) ?? []
   if (msgId === undefined || offsetMsgId === undefined) throw new Error(`nothing was sent: ${sent.slice(-500)}`)
   await run('@consumer', namesrv, 'CG', 'Orders')
-  return { namesrv, broker, msgId, offsetMsgId, run }
+  return { namesrv, broker, msgId, offsetMsgId, run, refusal }
 }
 
 async function untilPrinted(side: Side, pattern: RegExp, ...words: string[]): Promise<void> {
@@ -149,6 +154,11 @@ const CHANGING: typeof READING = [
   [/success/, 'deleteSubGroup', '-b', 'BROKER', '-g', 'SG'],
   [/success/, 'updateTopic', '-b', 'BROKER', '-t', 'Single', '-r', '1', '-w', '1'],
   [/^broker-a 0 SEND_OK ID$/, 'sendMessage', '-t', 'Single', '-p', 'hello', '-k', 'k', '-c', 't'],
+  [/attributes=\{\+message\.type=FIFO\}/, 'updateTopic', '-b', 'BROKER', '-t', 'Typed', '-a', '+message.type=FIFO'],
+  [/success/, 'updateTopic', '-c', 'DefaultCluster', '-t', 'Typed', '-a', '+message.type=DELAY,+reserve.time=1000'],
+  [/^broker-a 3 2$/, 'resetOffsetByTime', '-g', 'CG', '-t', 'Orders', '-s', 'now', '-f', 'true'],
+  [/^broker-a 0 2$/, 'skipAccumulatedMessage', '-g', 'CG', '-t', 'Orders', '-f', 'true'],
+  [/^Orders broker-a 0 2 2 /, 'consumerProgress', '-g', 'CG'],
   [/success/, 'updateKvConfig', '-s', 'NS', '-k', 'k', '-v', 'v'],
   [/success/, 'deleteKvConfig', '-s', 'NS', '-k', 'k'],
   [/OK, \d+$/, 'wipeWritePerm', '-b', 'broker-a'],
@@ -172,6 +182,28 @@ describe('mqadmin prints the same as against RocketMQ', () => {
     const [theirs, mine] = (await Promise.all([printed(real, words), printed(ours, words)])).map(rows)
     expect(mine).toEqual(theirs)
     expect(mine!.filter((row) => pattern.test(row))).not.toEqual([])
+  })
+
+  test.each([
+    ['+colour=red', 'unsupported key: colour'],
+    ['+queue.type=Other', 'value is not in set', 'Untyped'],
+    ['+cleanup.policy=Other', 'value is not in set', 'Untyped'],
+    ['-message.type', 'only add', 'Untyped'],
+    ['+message.type=RED', 'value is not in set'],
+    ['+queue.type=SimpleCQ', 'unchangeable'],
+    ['-queue.type', 'nonexistent key'],
+    ['+reserve.time=soon', 'For input string'],
+    ['+reserve.time=-2', 'not in range'],
+    ['+message.type=MIXED', 'MIXED'],
+    ['+message.type=FIFO,-message.type', 'duplication']
+  ])('updateTopic -a %s: refused with the same words', async (attributes, words, topic = 'Typed') => {
+    const [theirs, mine] = await Promise.all(
+      [real, ours].map((side) =>
+        side.refusal('updateTopic', '-n', side.namesrv, '-b', side.broker, '-t', topic, `-a=${attributes}`)
+      )
+    )
+    expect(mine).toBe(theirs)
+    expect(mine).toContain(words)
   })
 
   /** The names of `name : value` rows. */

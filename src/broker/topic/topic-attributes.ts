@@ -8,7 +8,7 @@ interface Attribute {
 const LONG_MAX = 9_223_372_036_854_775_807n
 
 /**
- * The attributes a 5.3.3 topic may have; Java's `TopicAttributes`.
+ * The attributes a 5.3.3 topic may have; Java's `TopicAttributes`, the values in the order in which its refusals name them.
  * `serves` are the values among Java's that this broker acts upon: it has no batch queues and does not compact.
  */
 const ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map([
@@ -16,7 +16,7 @@ const ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map([
   ['cleanup.policy', choice({ changeable: false, values: ['DELETE', 'COMPACTION'], serves: ['DELETE'] })],
   [
     'message.type',
-    choice({ changeable: true, values: ['UNSPECIFIED', 'NORMAL', 'FIFO', 'DELAY', 'TRANSACTION', 'MIXED'], serves: undefined })
+    choice({ changeable: true, values: ['UNSPECIFIED', 'TRANSACTION', 'FIFO', 'MIXED', 'DELAY', 'NORMAL'], serves: undefined })
   ],
   ['reserve.time', { changeable: true, check: outsideLong }]
 ])

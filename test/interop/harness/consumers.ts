@@ -42,8 +42,10 @@ export interface ConsumersOptions {
   impatient?: boolean
 }
 
-/** Queues are shared out, and a retry topic is found, within a second instead of 20. */
-const IMPATIENT = ['-Drocketmq.client.rebalance.waitInterval=1000', '-Drocketmq.client.rebalance.minInterval=500']
+/** Queues are shared out, a retry topic is found, and a lock that failed is tried again within a second instead of 20. */
+const IMPATIENT = ['waitInterval=1000', 'minInterval=500', 'lockInterval=1000'].map(
+  (setting) => `-Drocketmq.client.rebalance.${setting}`
+)
 
 function start({ client, namesrvAddr, home: parent, impatient = true }: ConsumersOptions): LineProcess {
   const args = ['--namesrv', namesrvAddr]

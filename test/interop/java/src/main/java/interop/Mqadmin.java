@@ -21,7 +21,7 @@ import org.apache.rocketmq.common.message.MessageQueue;
  *
  * <p>A line is a command, its arguments separated by tabs; the answer is one object a line. {@code @consumer NAMESRV GROUP TOPIC} starts a
  * push consumer, {@code @producer NAMESRV GROUP TOPIC COUNT} a producer that sends to the queues in turn; both stay. All else is mqadmin's:
- * what it prints is the answer.
+ * what it prints is the answer, and what it writes to standard error beside it.
  */
 public final class Mqadmin {
     private Mqadmin() {
@@ -38,7 +38,10 @@ public final class Mqadmin {
             Json answer = Json.object();
             ByteArrayOutputStream printed = new ByteArrayOutputStream();
             PrintStream capture = new PrintStream(printed, true, "UTF-8");
+            PrintStream stderr = System.err;
+            ByteArrayOutputStream complained = new ByteArrayOutputStream();
             System.setOut(capture);
+            System.setErr(new PrintStream(complained, true, "UTF-8"));
             try {
                 if (words[0].equals("@consumer")) {
                     consumer(words[1], words[2], words[3]);
@@ -51,8 +54,9 @@ public final class Mqadmin {
                 answer.put("error", e.toString() + (e.getCause() == null ? "" : ": " + e.getCause()));
             } finally {
                 System.setOut(stdout);
+                System.setErr(stderr);
             }
-            answer.put("text", printed.toString("UTF-8")).print();
+            answer.put("text", printed.toString("UTF-8")).put("complaints", complained.toString("UTF-8")).print();
         }
         Runtime.getRuntime().halt(0);
     }
