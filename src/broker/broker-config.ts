@@ -1,4 +1,5 @@
 import { MQClientException } from '../internal/errors.ts'
+import { logText } from '../internal/logger.ts'
 
 /**
  * The settings of RocketMQ's `BrokerConfig` and `BrokerIdentity` that this broker serves, by RocketMQ's names, with 5.3.3's defaults
@@ -225,7 +226,7 @@ function checkBrokerSetting(name: string, value: unknown): void {
     throw bad(`${name} is ${String(value)}: allowed is a whole number from ${bound[0]} to ${bound[1]}`)
   }
   if ((name === 'brokerName' || name === 'brokerClusterName' || name === 'msgTraceTopicName') && !NAME.test(value as string)) {
-    throw bad(`${name} is "${String(value)}": allowed are 1 to 127 of the characters %|a-zA-Z0-9_-`)
+    throw bad(`${name} is "${logText(value)}": allowed are 1 to 127 of the characters %|a-zA-Z0-9_-`)
   }
   // The value becomes a property of every stored message.
   if (name === 'regionId' && !/^[\x20-\x7e]{1,127}$/.test(value as string)) {

@@ -43,8 +43,8 @@ function readKeyFile(name: string, logger: Logger): Credentials {
   }
   const values = new Map<string, string>()
   for (const line of text.split(/\r?\n/)) {
-    const entry = /^\s*([^#!\s=:][^\s=:]*)\s*[=:]\s*(.*?)\s*$/.exec(line)
-    if (entry !== null) values.set(entry[1] as string, entry[2] as string)
+    const entry = /^([^#!\s=:][^\s=:]*)\s*[=:](.*)$/.exec(line.trim())
+    if (entry !== null) values.set(entry[1] as string, (entry[2] as string).trim())
   }
   const accessKey = values.get('AccessKey') ?? ''
   const secretKey = values.get('SecretKey') ?? ''

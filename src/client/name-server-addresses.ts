@@ -1,5 +1,6 @@
 import { formatAddress, parseAddress } from '../internal/address.ts'
 import { MQClientException } from '../internal/errors.ts'
+import { logText } from '../internal/logger.ts'
 
 const SCHEME = /^\w+:\/\//
 const INSTANCE_ENDPOINT = /^(?:\w+:\/\/)?(MQ_INST_\w+_\w+)\../
@@ -21,9 +22,9 @@ export function parseNameServerAddresses(namesrvAddr: string | readonly string[]
 }
 
 function nameServerAddress(text: string): string {
-  const bare = text.replace(SCHEME, '').replace(/\/+$/, '')
+  const bare = withoutSlashes(text.replace(SCHEME, ''))
   if (bare.includes('/')) {
-    throw new MQClientException(`"${text}" is the address of a web page, not of a name server`, {
+    throw new MQClientException(`"${logText(text)}" is the address of a web page, not of a name server`, {
       code: 'BAD_ADDRESS',
       hint: 'Lists of name servers are not fetched over HTTP: give the addresses themselves, as host:port;host:port.'
     })
@@ -34,6 +35,12 @@ function nameServerAddress(text: string): string {
   } catch (error) {
     throw new MQClientException(`namesrvAddr: ${(error as Error).message}`, { code: 'BAD_ADDRESS' })
   }
+}
+
+function withoutSlashes(text: string): string {
+  let end = text.length
+  while (text[end - 1] === '/') end--
+  return text.slice(0, end)
 }
 
 /** The namespace in an instance endpoint such as `http://MQ_INST_1234_abc.example.com:80`; undefined for other addresses. */

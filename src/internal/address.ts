@@ -1,4 +1,5 @@
 import { MQClientException } from './errors.ts'
+import { logText } from './logger.ts'
 
 export interface Address {
   /** Host name, IPv4 or IPv6 address without brackets. */
@@ -20,7 +21,7 @@ export function parseAddress(text: string): Address {
   let host = trimmed.slice(0, Math.max(colon, 0))
   if (host.startsWith('[') && host.endsWith(']')) host = host.slice(1, -1)
   if (colon <= 0 || !HOST.test(host) || !/^\d{1,5}$/.test(trimmed.slice(colon + 1)) || port < 1 || port > 65535) {
-    throw new MQClientException(`"${trimmed}" is not an address: expected host:port with a port from 1 to 65535`, {
+    throw new MQClientException(`"${logText(trimmed)}" is not an address: expected host:port with a port from 1 to 65535`, {
       code: 'BAD_ADDRESS'
     })
   }

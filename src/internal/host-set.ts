@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { logText } from './logger.ts'
 
 /** Hosts by name (`broker.example.com`, `*.example.com`), by address (`10.0.0.7`, `::1`) or by network (`10.0.0.0/8`); `*` is every host. */
 export class HostSet {
@@ -41,5 +42,5 @@ export class HostSet {
 }
 
 function bad(entry: string): Error {
-  return new Error(`"${entry}" is neither a host name, an address nor a network such as 10.0.0.0/8`)
+  return new Error(`"${logText(entry)}" is neither a host name, an address nor a network such as 10.0.0.0/8`)
 }

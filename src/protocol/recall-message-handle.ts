@@ -26,9 +26,11 @@ export function encodeRecallHandle({ topic, brokerName, timestamp, messageId }: 
 
 /** @throws RemotingCommandException (`BAD_RECALL_HANDLE`) when it is none. */
 export function decodeRecallHandle(handle: string): RecallMessageHandle {
-  const unpadded = handle.replace(/=+$/, '')
-  const whole = handle.length === unpadded.length || handle.length % 4 === 0
-  if (!BASE64_URL.test(handle) || !whole || unpadded.length % 4 === 1) throw invalid()
+  if (!BASE64_URL.test(handle)) throw invalid()
+  const padding = handle.indexOf('=')
+  const unpadded = padding < 0 ? handle : handle.slice(0, padding)
+  const whole = padding < 0 || handle.length % 4 === 0
+  if (!whole || unpadded.length % 4 === 1) throw invalid()
   const [version, topic, brokerName, timestamp, messageId] = Buffer.from(unpadded, 'base64url').toString('utf8').split(' ')
   if (version !== VERSION || topic === undefined || brokerName === undefined || timestamp === undefined) throw invalid()
   if (messageId === undefined || messageId === '') throw invalid()

@@ -1,4 +1,5 @@
 import { MQClientException } from '../internal/errors.ts'
+import { logText } from '../internal/logger.ts'
 
 const UNIT_MILLIS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -13,7 +14,7 @@ export function parseDelayLevels(text: string): number[] {
     const match = /^(\d{1,9})([smhd])$/.exec(part)
     if (match === null) {
       throw new MQClientException(
-        `messageDelayLevel: "${part}" is no delay; expected a number followed by s, m, h or d, e.g. 30s`,
+        `messageDelayLevel: "${logText(part)}" is no delay; expected a number followed by s, m, h or d, e.g. 30s`,
         {
           code: 'BAD_OPTION'
         }

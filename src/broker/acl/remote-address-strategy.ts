@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { MQClientException } from '../../internal/errors.ts'
+import { logText } from '../../internal/logger.ts'
 import { type HostAddress, hostAddress } from '../../protocol/host-address.ts'
 
 /** Whether somebody at this address needs no signature. */
@@ -15,8 +16,7 @@ const always: RemoteAddressStrategy = () => true
  */
 export function remoteAddressStrategy(text: string | undefined): RemoteAddressStrategy {
   if (text === undefined || text.trim() === '') return never
-  // A comma in braces belongs to its list.
-  const single = text.split(/,(?![^{]*\})/).map((part) => oneAddress(part.trim()))
+  const single = splitOutsideBraces(text, ',').map((part) => oneAddress(part.trim()))
   return (remote) => single.some((matches) => matches(remote))
 }
 
@@ -26,15 +26,32 @@ function oneAddress(text: string): RemoteAddressStrategy {
     const { host } = hostAddress(text, 0)
     return (remote) => remote.host === host
   }
-  const parts = text.split(/\.(?![^{]*\})/)
-  const tests = parts.map(octets)
-  if (parts.length !== 4 || tests.includes(undefined)) {
+  const parts = splitOutsideBraces(text, '.')
+  const tests = parts.length === 4 ? parts.map(octets) : [undefined]
+  if (tests.includes(undefined)) {
     throw new MQClientException(
-      `"${text}" is not an address of a white list: allowed are IP addresses, and IPv4 addresses with *, 3-9 or {3,7}`,
+      `"${logText(text)}" is not an address of a white list: allowed are IP addresses, and IPv4 addresses with *, 3-9 or {3,7}`,
       { code: 'BAD_OPTION' }
     )
   }
   return ({ bytes }) => bytes.length === 4 && bytes.every((byte, i) => tests[i]?.(byte) === true)
+}
+
+/** A separator in braces belongs to the list that they hold. */
+function splitOutsideBraces(text: string, separator: string): string[] {
+  const parts: string[] = []
+  let inBraces = false
+  let start = 0
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at]
+    if (char === '{') inBraces = true
+    else if (char === '}') inBraces = false
+    else if (char === separator && !inBraces) {
+      parts.push(text.slice(start, at))
+      start = at + 1
+    }
+  }
+  return [...parts, text.slice(start)]
 }
 
 function octets(text: string): ((byte: number) => boolean) | undefined {
