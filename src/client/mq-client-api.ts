@@ -89,7 +89,7 @@ export class MQClientAPI {
       if (result.sendStatus !== SendStatus.SEND_OK) keepBody(message, request)
       callback(undefined, result)
     }
-    const underWay = this.#remoting.invokeCallback(addr, request, timeoutMillis, onAnswer)
+    const underWay = this.#remoting.invokeCallback(addr, request, timeoutMillis, onAnswer, holder?.impatient)
     if (holder !== undefined) holder.underWay = underWay
     return request.holdsBody
   }

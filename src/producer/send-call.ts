@@ -77,6 +77,8 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
   hookContext: SendMessageContext | undefined = undefined
   /** The request of the attempt under way, once it is with the client. */
   underWay: Cancellable | undefined = undefined
+  /** Whether the next attempt goes to another broker should this one's not be reachable. */
+  impatient = false
   #attemptOpen = false
   /** The latest attempt brought a result: nobody may give the call up over it. */
   #answered = false

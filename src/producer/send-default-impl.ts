@@ -105,10 +105,13 @@ function attempt(call: SendCall, now: number, done: SendCallback): void {
     done(noRouteAnyMore(call.topic.name), undefined)
     return
   }
+  const attemptsLeft = call.maxAttempts - call.attemptsMade
+  const anotherBroker = hasAnotherBroker(info, mq.brokerName)
+  call.impatient = anotherBroker && attemptsLeft > 1
   const timeout = attemptTimeout(
     call.deadline - now,
-    call.maxAttempts - call.attemptsMade,
-    hasAnotherBroker(info, mq.brokerName),
+    attemptsLeft,
+    anotherBroker,
     call.context.config.sendMsgMaxTimeoutPerRequest
   )
   sendKernelImpl(call, mq, timeout, now, done)

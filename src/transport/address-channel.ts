@@ -1,8 +1,12 @@
+import type { Clock } from '../internal/clock.ts'
 import type { RocketMQError } from '../internal/errors.ts'
 import { RingQueue } from '../internal/ring-queue.ts'
 import type { TimerWheel } from '../internal/timer-wheel.ts'
 import { WheelEntry } from '../internal/timer-wheel.ts'
+import { nextTick } from '../internal/turns.ts'
+import { ConnectBudget } from './connect-budget.ts'
 import type { Connection } from './connection.ts'
+import { connectFailed } from './remoting-errors.ts'
 
 /** Called exactly once with a connection, or with why there is none. */
 export type ConnectionCallback = (error: RocketMQError | undefined, connection: Connection | undefined) => void
@@ -27,8 +31,26 @@ class Waiter extends WheelEntry {
     callback?.(error, connection)
   }
 
+  forget(): void {
+    this.#callback = undefined
+  }
+
   override expire(): void {
-    this.settle(this.#timeout(), undefined)
+    if (this.#callback !== undefined) this.settle(this.#timeout(), undefined)
+  }
+}
+
+/** The next attempt, while the budget does not allow one. */
+class Pause extends WheelEntry {
+  override get keepsAlive(): boolean {
+    return true
+  }
+
+  override readonly expire: () => void
+
+  constructor(expire: () => void) {
+    super()
+    this.expire = expire
   }
 }
 
@@ -40,27 +62,39 @@ export class AddressChannel {
   /** Undefined while there is none that may be used. */
   connection: Connection | undefined
   readonly #wheel: TimerWheel
+  readonly #clock: Clock
   readonly #open: (addr: string, signal: AbortSignal) => Promise<Connection>
   readonly #waiters = new RingQueue<Waiter>(4)
+  readonly #budget = new ConnectBudget()
   #attempt: AbortController | undefined
+  #pause: Pause | undefined
+  /** Why the last attempt failed. */
+  #lastError: RocketMQError | undefined
 
-  constructor(addr: string, wheel: TimerWheel, open: (addr: string, signal: AbortSignal) => Promise<Connection>) {
+  constructor(addr: string, wheel: TimerWheel, clock: Clock, open: (addr: string, signal: AbortSignal) => Promise<Connection>) {
     this.addr = addr
     this.#wheel = wheel
+    this.#clock = clock
     this.#open = open
   }
 
-  /** Queues for the connection; opens it where nobody has begun to. Returns how to stop waiting without being called. */
-  wait(timeoutMillis: number, timeout: () => RocketMQError, callback: ConnectionCallback): () => void {
-    const waiter = new Waiter(callback, timeout)
+  /**
+   * Queues for the connection; opens it where nobody has begun to. Returns how to stop waiting without being called.
+   * @param impatient rather fails at once than waits until the next attempt may begin.
+   */
+  wait(timeoutMillis: number, timeout: () => RocketMQError, callback: ConnectionCallback, impatient = false): () => void {
+    if (this.#attempt === undefined) this.#begin()
+    const waiter = new Waiter(callback, () => (this.#pause === undefined ? timeout() : this.#refusal()))
+    if (impatient && this.#pause !== undefined) {
+      nextTick(() => waiter.expire())
+      return () => waiter.forget()
+    }
     this.#waiters.push(waiter)
     this.#wheel.add(waiter, timeoutMillis)
-    if (this.#attempt === undefined) this.#start()
     return () => {
       this.#wheel.remove(waiter)
       // It stays queued, but has nobody to tell.
-      waiter.expire = () => {}
-      waiter.settle = () => {}
+      waiter.forget()
     }
   }
 
@@ -73,7 +107,33 @@ export class AddressChannel {
   abort(error: RocketMQError): void {
     this.#attempt?.abort(error)
     this.#attempt = undefined
+    this.#endPause()
     this.#settle(error, undefined)
+  }
+
+  /** Why there is no connection, and no attempt either. */
+  #refusal(): RocketMQError {
+    return this.#lastError ?? connectFailed(this.addr, new Error('it was connected to too often within a short time'))
+  }
+
+  #endPause(): void {
+    if (this.#pause !== undefined) this.#wheel.remove(this.#pause)
+    this.#pause = undefined
+  }
+
+  #begin(): void {
+    if (this.#pause !== undefined) return
+    const millis = this.#budget.take(this.#clock.monotonic())
+    if (millis <= 0) {
+      this.#start()
+      return
+    }
+    this.#pause = new Pause(() => {
+      this.#pause = undefined
+      // Whoever has given up meanwhile is still queued.
+      if (this.#attempt === undefined && this.#waiters.length > 0) this.#begin()
+    })
+    this.#wheel.add(this.#pause, millis)
   }
 
   #start(): void {
@@ -90,6 +150,7 @@ export class AddressChannel {
       (error: RocketMQError) => {
         if (this.#attempt !== attempt) return
         this.#attempt = undefined
+        this.#lastError = error
         this.#settle(error, undefined)
       }
     )

@@ -27,6 +27,8 @@ export interface Cancellable {
 /** Where a call leaves how to cancel it. */
 export interface CallHolder {
   underWay: Cancellable | undefined
+  /** Rather fails at once than waits until a connection may be tried again: another address is as good. @default false */
+  readonly impatient?: boolean
 }
 
 /** Told when a request's time is over, and when its caller wants it no more. */

@@ -164,20 +164,22 @@ export class RemotingClient {
    * {@link invoke} without a promise, for the hot path: hooks, connecting and GO_AWAY as there; `callback` runs exactly once and never
    * before this returns. With an open connection the request is encoded before this returns, and calls to one address leave in call order,
    * also while it is being connected. Time used up before anything was sent is a RemotingTooMuchRequestException.
+   * @param impatient fails at once while the address may not be tried again yet.
    * @returns how to give it up; undefined when it has failed already, which the callback is about to hear.
    */
   invokeCallback(
     addr: string,
     request: OutgoingRequest,
     timeoutMillis: number,
-    callback: ResponseCallback
+    callback: ResponseCallback,
+    impatient = false
   ): Cancellable | undefined {
     const connection = this.#channels.get(addr)?.connection
     if (connection !== undefined && this.rpcHooks.length === 0 && timeoutMillis > 0 && !this.#closed) {
       return connection.invoke(request, timeoutMillis, callback)
     }
     const timeout = (): RocketMQError => callTimeout(RemotingTooMuchRequestException, 'invokeAsync', addr)
-    return this.#call(addr, request, timeoutMillis, timeout, callback)
+    return this.#call(addr, request, timeoutMillis, timeout, callback, impatient)
   }
 
   /**
@@ -249,7 +251,8 @@ export class RemotingClient {
     request: OutgoingRequest,
     timeoutMillis: number,
     timeout: () => RocketMQError,
-    callback: ResponseCallback
+    callback: ResponseCallback,
+    impatient = false
   ): Cancellable | undefined {
     let outgoing = request
     let settle = this.#guarded(callback)
@@ -269,7 +272,7 @@ export class RemotingClient {
     if (existing !== undefined) return existing.invoke(outgoing, timeoutMillis, settle)
     const deadline = this.#options.clock.monotonic() + timeoutMillis
     let pending: Cancellable | undefined
-    const stop = this.#acquire(addr, timeoutMillis, timeout, (error, connection) => {
+    const acquired = (error: RocketMQError | undefined, connection: Connection | undefined): void => {
       if (connection === undefined) {
         settle(error, undefined)
         return
@@ -280,7 +283,8 @@ export class RemotingClient {
         return
       }
       pending = connection.invoke(outgoing, left, settle)
-    })
+    }
+    const stop = this.#acquire(addr, timeoutMillis, timeout, acquired, impatient)
     const cancel = (): boolean => {
       stop()
       return pending?.cancel() ?? false
@@ -304,7 +308,8 @@ export class RemotingClient {
     addr: string,
     timeoutMillis: number,
     timeout: () => RocketMQError,
-    callback: (error: RocketMQError | undefined, connection: Connection | undefined) => void
+    callback: (error: RocketMQError | undefined, connection: Connection | undefined) => void,
+    impatient = false
   ): () => void {
     let settle: typeof callback | undefined = callback
     const fail = (error: RocketMQError): (() => void) => {
@@ -322,10 +327,10 @@ export class RemotingClient {
       } catch (cause) {
         return fail(new RemotingConnectException(`connect to ${addr} failed`, { code: 'BAD_ADDRESS', cause }))
       }
-      channel = new AddressChannel(addr, this.#wheel, (to, signal) => this.#open(to, signal))
+      channel = new AddressChannel(addr, this.#wheel, this.#options.clock, (to, signal) => this.#open(to, signal))
       this.#channels.set(addr, channel)
     }
-    return channel.wait(timeoutMillis, timeout, callback)
+    return channel.wait(timeoutMillis, timeout, callback, impatient)
   }
 
   async #open(addr: string, signal: AbortSignal): Promise<Connection> {
