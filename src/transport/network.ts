@@ -78,6 +78,8 @@ export interface NetworkListenOptions {
   tls?: TlsServerOptions | undefined
   /** More than so many, handshakes included, need not be accepted; the caller closes what is too much. @default unlimited */
   maxConnections?: number | undefined
+  /** Told of a connection that was closed at once, and why. @default nobody */
+  onRefused?: ((why: string) => void) | undefined
 }
 
 /** Where sockets come from: real TCP, or memory. An ordinary option of producer, client, broker and name server. */

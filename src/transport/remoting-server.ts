@@ -100,7 +100,11 @@ export class RemotingServer {
 
   async #listen(port: number): Promise<void> {
     const { network, host, tls, maxConnections } = this.#options
-    this.#listener = await network.listen(host ?? '127.0.0.1', port, (socket) => this.#accept(socket), { tls, maxConnections })
+    this.#listener = await network.listen(host ?? '127.0.0.1', port, (socket) => this.#accept(socket), {
+      tls,
+      maxConnections,
+      onRefused: (why) => this.#refused(why)
+    })
     if (this.#closed || this.#suspended) await this.#listener.close()
   }
 
@@ -131,16 +135,16 @@ export class RemotingServer {
     await listening
   }
 
+  #refused(why: string): void {
+    this.stats.refusedConnections++
+    this.#options.logger.warn(`a connection was closed at once: ${why}`)
+  }
+
   #accept(socket: NetworkSocket): void {
     const { faults, faultContext } = this.#options
     const struck = faults === undefined || faults.empty ? undefined : faults.strike({ ...faultContext, point: 'connect' })
     const full = this.#connections.size >= (this.#options.maxConnections ?? MAX_CONNECTIONS)
-    if (full) {
-      this.stats.refusedConnections++
-      this.#options.logger.warn(
-        `a connection was closed at once: there are ${this.#connections.size}, as many as maxConnectionNum allows`
-      )
-    }
+    if (full) this.#refused(`there are ${this.#connections.size}, as many as maxConnectionNum allows`)
     // A peer that reset the connection before we got to it leaves a socket without an address.
     if (
       full ||

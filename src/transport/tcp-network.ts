@@ -2,6 +2,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { formatAddress } from '../internal/address.ts'
 import type { ByteReceiver } from './byte-receiver.ts'
+import { descriptorLimit, takesReserved } from './descriptor-reserve.ts'
 import type {
   Network,
   NetworkConnectOptions,
@@ -114,7 +115,17 @@ function listen(
 ): Promise<NetworkListener> {
   // Sockets of handshakes that did not finish yet have no owner: they end with the listener.
   const handshaking = new Set<net.Socket>()
-  const accept = options.tls === undefined ? onConnection : tlsAcceptor(options.tls, handshaking, onConnection)
+  const taken = options.tls === undefined ? onConnection : tlsAcceptor(options.tls, handshaking, onConnection)
+  const limit = descriptorLimit()
+  const accept = (socket: net.Socket): void => {
+    if (!takesReserved(socket, limit)) {
+      taken(socket)
+      return
+    }
+    socket.on('error', ignore)
+    socket.destroy()
+    options.onRefused?.(`this process may open ${limit} files and connections, and the last are kept free`)
+  }
   const server = net.createServer({ noDelay: true }, accept)
   // Some more than the caller takes, so that it is the caller who closes them and says so: this one is for peers that never end their handshake.
   if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections + HANDSHAKES
