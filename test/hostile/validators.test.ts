@@ -6,7 +6,7 @@ import { createBrokerConfig } from '../../src/broker/broker-config.ts'
 import { parseBrokerProperties } from '../../src/broker/broker-properties.ts'
 import { parseSubscription } from '../../src/broker/client/subscription.ts'
 import { isLegalClientId, isLegalGroup, isLegalTopic, topicNameError } from '../../src/broker/names.ts'
-import { parseTopicAttributes } from '../../src/broker/topic/topic-attributes.ts'
+import { alterTopicAttributes } from '../../src/broker/topic/topic-attributes.ts'
 import { resolveCredentials } from '../../src/client/credentials.ts'
 import { namespaceOfEndpoint, parseNameServerAddresses } from '../../src/client/name-server-addresses.ts'
 import { withoutNamespace, wrapNamespace } from '../../src/client/namespace-util.ts'
@@ -85,7 +85,7 @@ const VALIDATORS: Record<string, (text: string) => unknown> = {
   isLegalClientId,
   checkTopic,
   checkGroup,
-  parseTopicAttributes,
+  alterTopicAttributes: (text) => alterTopicAttributes(undefined, text),
   parseSubscription: (text) => parseSubscription('T', text, 'TAG'),
   decodeRecallHandle,
   decodeOffsetMsgId,
