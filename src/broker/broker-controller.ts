@@ -400,6 +400,7 @@ export class BrokerController implements BrokerServices {
       consumerOffsetManager: this.consumerOffsetManager,
       delayOffsets: () => this.scheduleMessageService.offsetTable,
       timerMessageStore: () => this.timerMessageStore,
+      timerPrecisionMs: this.storeConfig.timerPrecisionMs,
       flushConsumerOffsetInterval: this.config.flushConsumerOffsetInterval,
       flushDelayOffsetInterval: this.store.config.flushDelayOffsetInterval
     })

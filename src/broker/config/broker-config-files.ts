@@ -3,7 +3,8 @@ import type { Clock, Timer } from '../../internal/clock.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { type FastjsonObject, isObject } from '../../protocol/fastjson.ts'
 import { numberOf } from '../../protocol/fastjson-fields.ts'
-import { topicConfigSerializeWrapperOf, topicConfigSerializeWrapperText } from '../../protocol/topic-config.ts'
+import { type TopicConfig, topicConfigSerializeWrapperOf, topicConfigSerializeWrapperText } from '../../protocol/topic-config.ts'
+import { badStore } from '../../store/files/file-ops.ts'
 import { JsonConfigFile } from '../../store/files/json-config-file.ts'
 import type { SubscriptionGroupManager } from '../client/subscription-group-manager.ts'
 import type { ConsumerOffsetManager } from '../offset/consumer-offset-manager.ts'
@@ -14,6 +15,7 @@ import {
   encodeDelayOffsets,
   subscriptionGroupsOf
 } from '../slave/slave-tables.ts'
+import { readJavaTimerCheck } from '../timer/java-timer-check.ts'
 import type { TimerMessageStore } from '../timer/timer-message-store.ts'
 import type { TopicConfigManager } from '../topic/topic-config-manager.ts'
 
@@ -29,6 +31,8 @@ export interface BrokerConfigFilesOptions {
   delayOffsets: () => Map<number, number>
   /** What has been delivered of the messages for a point in time. */
   timerMessageStore: () => TimerMessageStore
+  /** A step of time, ms. */
+  timerPrecisionMs: number
   /** How often positions are written when they have changed, ms. Java: `flushConsumerOffsetInterval`, `flushDelayOffsetInterval`. */
   flushConsumerOffsetInterval: number
   flushDelayOffsetInterval: number
@@ -43,7 +47,7 @@ interface Delivered {
 /**
  * The broker's tables in Java's files: `topics.json` and `subscriptionGroup.json` are written when they change, `consumerOffset.json` and
  * `delayOffset.json` regularly and at the end. `timerOffset.json` is ours: Java's `timercheck` belongs to a wheel of files that we do not
- * have. What we have no use for (`consumerFilter.json`, fields of groups) stays as it is.
+ * have; it is read, so that what a Java broker delivered is not delivered again. What we have no use for (`consumerFilter.json`, fields of groups) stays as it is.
  */
 export class BrokerConfigFiles {
   readonly #options: BrokerConfigFilesOptions
@@ -90,6 +94,7 @@ export class BrokerConfigFiles {
     const timer = this.#timerOffset.load()
     if (topics !== undefined) {
       const { topicConfigTable, dataVersion } = topicConfigSerializeWrapperOf(topics)
+      for (const topicConfig of topicConfigTable.values()) refuseOtherQueues(this.#topics.path, topicConfig)
       topicConfigManager.load(topicConfigTable.values(), dataVersion)
     }
     if (groups !== undefined) {
@@ -102,15 +107,24 @@ export class BrokerConfigFiles {
     if (delays !== undefined) {
       for (const [level, offset] of delayOffsetsOf(delays)) this.#options.delayOffsets().set(level, offset)
     }
-    if (timer !== undefined) {
-      const lastReadTimeMs = numberOf(timer, 'lastReadTimeMs')
-      this.#options.timerMessageStore().load({ lastReadTimeMs, lastTimerQueueOffset: numberOf(timer, 'lastTimerQueueOffset') })
-    }
+    this.#loadTimer(timer)
     this.#writtenConsumerOffsets = consumerOffsetManager.changes
     this.#lastDelivered = this.#delivered()
     this.#writtenDelivered = JSON.stringify(this.#lastDelivered)
     this.#loaded = true
     return topics !== undefined
+  }
+
+  /** Our own positions and those of a Java broker are both true: whoever has come further counts. */
+  #loadTimer(own: FastjsonObject | undefined): void {
+    const { folder, timerPrecisionMs, timerMessageStore } = this.#options
+    const ours = own && {
+      lastReadTimeMs: numberOf(own, 'lastReadTimeMs'),
+      lastTimerQueueOffset: numberOf(own, 'lastTimerQueueOffset')
+    }
+    const java = readJavaTimerCheck(path.join(folder, 'timercheck'), timerPrecisionMs)
+    const further = java !== undefined && java.lastReadTimeMs > (ours?.lastReadTimeMs ?? 0) ? java : ours
+    if (further !== undefined) timerMessageStore().load(further)
   }
 
   start(): void {
@@ -228,6 +242,16 @@ export class BrokerConfigFiles {
     )
     this.#timers.add(timer)
   }
+}
+
+/** Queues of another kind would take messages that belong to those of the topic's own. */
+function refuseOtherQueues(file: string, { topicName, attributes }: TopicConfig): void {
+  const kind = attributes.get('queue.type') ?? 'SimpleCQ'
+  if (kind === 'SimpleCQ') return
+  throw badStore(
+    `${file}: topic ${logText(topicName)} has queue.type=${logText(kind)}, served is SimpleCQ`,
+    'open the store with the broker that wrote it, or remove the attribute when the topic holds no messages'
+  )
 }
 
 function objectOf(object: FastjsonObject, name: string): FastjsonObject {

@@ -4,6 +4,7 @@ import { type Logger, logText } from '../../internal/logger.ts'
 import { SCHEDULE_TOPIC } from '../../protocol/topics.ts'
 import type { DefaultMessageStore } from '../../store/default-message-store.ts'
 import { parseDelayLevels } from '../../store/delay-levels.ts'
+import { isExtendedAddress } from '../../store/extended-units.ts'
 import type { BrokerStatsManager } from '../stats/broker-stats-manager.ts'
 import { LONGEST_WAIT, movedMessage, type Outcome, putDue, readStored, realDestination, retryPause } from './due-message.ts'
 
@@ -104,9 +105,10 @@ export class ScheduleMessageService {
     const outcomes: MaybePromise<Outcome>[] = []
     let wait: number | undefined
     for (;;) {
-      const unit = store.getConsumeQueueUnit(SCHEDULE_TOPIC, level.level - 1, first + outcomes.length)
+      const queueOffset = first + outcomes.length
+      const unit = store.getConsumeQueueUnit(SCHEDULE_TOPIC, level.level - 1, queueOffset)
       if (unit === undefined) break
-      wait = outcomes.length === BATCH ? 0 : this.#untilDue(level.level, unit.tagsCode)
+      wait = outcomes.length === BATCH ? 0 : this.#untilDue(level.level, unit.tagsCode, queueOffset)
       if (wait > 0 || outcomes.length === BATCH) break
       const outcome = this.#deliverOne(unit.physicalOffset)
       outcomes.push(outcome)
@@ -157,11 +159,15 @@ export class ScheduleMessageService {
   }
 
   /** Ms; a message is never due later than its delay from now, however the clock was set since it came. */
-  #untilDue(level: number, deliverTimestamp: number): number {
-    const now = this.#deps.clock.now()
+  #untilDue(level: number, tagsCode: number, queueOffset: number): number {
+    const { clock, store } = this.#deps
+    const now = clock.now()
     const delay = this.#delays()[level - 1]
-    if (delay !== undefined && deliverTimestamp > now + delay) return 0
-    return deliverTimestamp - now
+    const due = isExtendedAddress(tagsCode)
+      ? store.getMessageStoreTimeStamp(SCHEDULE_TOPIC, level - 1, queueOffset) + (delay ?? 0)
+      : tagsCode
+    if (delay !== undefined && due > now + delay) return 0
+    return due - now
   }
 
   #arm(level: DelayLevel, wait: number): void {

@@ -43,6 +43,8 @@ export interface TimerCheckpoint {
   lastReadTimeMs: number
   /** ... of the messages below this queue offset of {@link TIMER_TOPIC}. */
   lastTimerQueueOffset: number
+  /** A Java broker has delivered them: when it has stored a long wait anew is not known. @default false */
+  writtenByJava?: boolean
 }
 
 /** What a message takes out of the wheel: Java's `TimerMessageStore.buildDeleteKey`. */
@@ -112,8 +114,7 @@ export class TimerMessageStore {
     if (this.#restored !== undefined && this.#queueOffset === 0) {
       // A queue that a crash has cut takes new messages where there were others.
       const held = this.#deps.store.getMaxOffsetInQueue(TIMER_TOPIC, 0)
-      const { lastReadTimeMs, lastTimerQueueOffset } = this.#restored
-      this.#restored = { lastReadTimeMs, lastTimerQueueOffset: Math.min(lastTimerQueueOffset, held) }
+      this.#restored = { ...this.#restored, lastTimerQueueOffset: Math.min(this.#restored.lastTimerQueueOffset, held) }
     }
     if (!this.#busy) this.#run()
   }
@@ -240,16 +241,18 @@ export class TimerMessageStore {
     const window = this.#rollWindow * precision
     const roll = outMs - writeTime >= window
     const time = roll ? rolledTime(outMs, writeTime, this.#rollWindow, precision) : outMs
-    if (this.#isDone(time)) return
+    if (this.#isDone(time, roll)) return
     const late = time < step(clock.now())
     const deletes = message.properties.has(MessageConst.TIMER_DEL_UNIQKEY)
     this.#slots.add(time, { physicalOffset, enqueuedAt: late ? undefined : writeTime, roll, deletes })
   }
 
-  /** Whether an earlier run has delivered what waited for `time`. */
-  #isDone(time: number): boolean {
+  /** Whether an earlier run has delivered what waited for `time`; of Java's that only counts where its step of time is known to be the same. */
+  #isDone(time: number, roll: boolean): boolean {
     const restored = this.#restored
-    return restored !== undefined && this.#queueOffset < restored.lastTimerQueueOffset && time <= restored.lastReadTimeMs
+    if (restored === undefined || this.#queueOffset >= restored.lastTimerQueueOffset || time > restored.lastReadTimeMs)
+      return false
+    return !(roll && restored.writtenByJava === true)
   }
 
   get #rollWindow(): number {
