@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { type Logger, logText } from '../internal/logger.ts'
 import { nextTurn } from '../internal/turns.ts'
@@ -6,7 +5,8 @@ import { javaHashCode } from '../protocol/java-hash.ts'
 import { ConsumeQueue } from './consume-queue.ts'
 import { ConsumeQueueFiles } from './files/consume-queue-files.ts'
 import { UnitCache } from './files/consume-queue-unit-cache.ts'
-import { badStore, isNotFound, isTopicFolder } from './files/file-ops.ts'
+import { FailedSync, type FileEntry, type FileLayer, nodeFiles } from './files/file-layer.ts'
+import { badStore, isTopicFolder } from './files/file-ops.ts'
 
 export interface ConsumeQueueStoreOptions {
   /** `<root>/consumequeue`; made when it is needed. */
@@ -14,6 +14,8 @@ export interface ConsumeQueueStoreOptions {
   /** Bytes of a file, a multiple of 20. Java: `mappedFileSizeConsumeQueue`. @default 6000000 */
   fileSize?: number
   logger: Logger
+  /** @default the file system of this machine */
+  files?: FileLayer | undefined
 }
 
 /** 300,000 units. */
@@ -56,6 +58,7 @@ export class TopicQueues {
  */
 export class ConsumeQueueStore {
   readonly #topics = new Map<string, TopicQueues>()
+  #isMissing = false
   /** The topic of the last put; puts come in runs. */
   #recent: TopicQueues | undefined
   readonly #options: ConsumeQueueStoreOptions | undefined
@@ -105,6 +108,11 @@ export class ConsumeQueueStore {
     return max
   }
 
+  /** Whether {@link load} found no folder: somebody has deleted it, to have it made anew, or there was never a message. */
+  get isMissing(): boolean {
+    return this.#isMissing
+  }
+
   /** Units that are in memory only; {@link flush} from time to time during a long recovery keeps them few. */
   get unwrittenUnits(): number {
     let units = 0
@@ -139,11 +147,13 @@ export class ConsumeQueueStore {
    */
   async load(clean = false): Promise<void> {
     const { folder } = this.#options!
+    this.#isMissing = (await this.#layer.lstat(folder)) === undefined
     let queues = 0
-    for (const topic of foldersIn(folder)) {
-      if (!isTopicFolder(topic)) throw badStore(`${path.join(folder, topic)} is no folder of a topic`, 'move it away')
-      for (const queueId of foldersIn(path.join(folder, topic))) {
-        if (!/^\d{1,9}$/.test(queueId))
+    for (const { name: topic, kind } of this.#foldersIn(folder)) {
+      if (kind === 'link' || !isTopicFolder(topic))
+        throw badStore(`${path.join(folder, topic)} is no folder of a topic`, 'move it away')
+      for (const { name: queueId, kind } of this.#foldersIn(path.join(folder, topic))) {
+        if (kind === 'link' || !/^\d{1,9}$/.test(queueId))
           throw badStore(`${path.join(folder, topic, queueId)} is no folder of a queue`, 'move it away')
         this.topic(topic).queue(Number(queueId)).load(clean)
         if (!clean || ++queues % QUEUES_A_TURN === 0) await new Promise((resolve) => nextTurn(resolve))
@@ -199,7 +209,8 @@ export class ConsumeQueueStore {
         // One that was deleted meanwhile has nothing to write.
         if (this.find(queue.topic, queue.queueId) === queue) await queue.write()
       } catch (error) {
-        failed ??= { error }
+        if (error instanceof FailedSync) this.#syncError = error
+        else failed ??= { error }
         continue
       }
       const unsynced = queue.unsyncedBytes
@@ -224,24 +235,21 @@ export class ConsumeQueueStore {
     for (const topic of this.#topics.values()) yield* topic.queues.values()
   }
 
+  /** Folders and links in a folder that may be missing; files among them are nobody's business. */
+  #foldersIn(folder: string): FileEntry[] {
+    return this.#layer.listNow(folder).filter(({ kind }) => kind === 'directory' || kind === 'link')
+  }
+
+  get #layer(): FileLayer {
+    return this.#options?.files ?? nodeFiles
+  }
+
   #filesOf(topic: string, queueId: number): ConsumeQueueFiles | undefined {
     const { folder, fileSize = DEFAULT_FILE_SIZE, logger } = this.#options!
     if (!isTopicFolder(topic) || queueId < 0) {
       logger.error(`topic ${logText(topic)}, queue ${queueId}: no folder can be named so, the queue is kept in memory only`)
       return undefined
     }
-    return new ConsumeQueueFiles(folder, path.join(folder, topic, String(queueId)), fileSize, this.#cache)
-  }
-}
-
-/** Names of the folders in a folder that may be missing. */
-function foldersIn(folder: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name)
-  } catch (error) {
-    if (isNotFound(error)) return []
-    throw error
+    return new ConsumeQueueFiles(this.#layer, folder, path.join(folder, topic, String(queueId)), fileSize, this.#cache)
   }
 }

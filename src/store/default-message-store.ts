@@ -107,7 +107,7 @@ export class DefaultMessageStore {
       const { root } = this.#files
       const position = (): DispatchPosition => this.#reput.position
       const shared = { root, config: this.config, clock: deps.clock, logger: deps.logger }
-      this.#dispatchFiles = new DispatchFiles({ ...shared, position })
+      this.#dispatchFiles = new DispatchFiles({ ...shared, position, files: deps.files?.files })
       this.#clean = new CleanService({
         ...shared,
         log: this.#files.storage,
@@ -178,6 +178,7 @@ export class DefaultMessageStore {
     if (this.#files !== undefined && dispatchFiles !== undefined) {
       await this.#files.open({
         load: (clean, dispatched, minOffset) => dispatchFiles.load(clean, dispatched, minOffset),
+        durableTimestamp: () => dispatchFiles.checkpoint.physicMsgTimestamp,
         onRecord: (bytes, physicalOffset) => this.#recovered(bytes, physicalOffset),
         onSlice: () => dispatchFiles.relieve(),
         onEnd: (end) => {

@@ -1,5 +1,10 @@
+import { tagsCodeOf } from '../protocol/java-hash.ts'
+import { MessageConst } from '../protocol/message-const.ts'
+import { decodeProperties } from '../protocol/properties.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
+import { isExtendedAddress } from './extended-units.ts'
 import type { MessageStoreConfig } from './message-store-config.ts'
+import { readRecordHead } from './record-format.ts'
 import type { CommitLogStorage, GetMessageResult, RecordFilter, TagsFilter } from './types.ts'
 
 /** Bytes of a consume queue unit in Java's files; limits are given in them. */
@@ -48,7 +53,8 @@ export function readQueue(
     const tagsCode = queue.tagsCodeAt(next)
     const physicalOffset = queue.physicalOffsetAt(next)
     next++
-    if (filter !== undefined && !filter(tagsCode)) {
+    const extended = isExtendedAddress(tagsCode)
+    if (filter !== undefined && !extended && !filter(tagsCode)) {
       removing = false
       continue
     }
@@ -57,7 +63,8 @@ export function readQueue(
       removing = true
       continue
     }
-    if (recordFilter !== undefined && !recordFilter(record)) {
+    const passes = filter === undefined || !extended || filter(tagsCodeIn(record))
+    if (!passes || (recordFilter !== undefined && !recordFilter(record))) {
       removing = false
       continue
     }
@@ -66,6 +73,11 @@ export function readQueue(
   }
   const status = messages.length > 0 ? 'FOUND' : removing ? 'MESSAGE_WAS_REMOVING' : 'NO_MATCHED_MESSAGE'
   return { status, nextBeginOffset: next, minOffset, maxOffset, messages }
+}
+
+/** Of a record whose unit does not say. */
+function tagsCodeIn(record: Buffer): number {
+  return tagsCodeOf(decodeProperties(readRecordHead(record).properties).get(MessageConst.TAGS))
 }
 
 /** The first message is always taken. */

@@ -15,7 +15,10 @@ export class FaultyFiles implements FileLayer {
   lstat: FileLayer['lstat'] = (path) => this.#call('lstat', path, () => nodeFiles.lstat(path))
   readdir: FileLayer['readdir'] = (path) => this.#call('readdir', path, () => nodeFiles.readdir(path))
   mkdir: FileLayer['mkdir'] = (path) => this.#call('mkdir', path, () => nodeFiles.mkdir(path))
-  rename: FileLayer['rename'] = (from, to) => this.#call('rename', from, () => nodeFiles.rename(from, to))
+  rename: FileLayer['rename'] = async (from, to) => {
+    await this.#call('rename', from, () => nodeFiles.rename(from, to))
+    for (const [fd, name] of this.#names) if (name === from) this.#names.set(fd, to)
+  }
   unlink: FileLayer['unlink'] = (path) => this.#call('unlink', path, () => nodeFiles.unlink(path))
   link: FileLayer['link'] = (from, to) => this.#call('link', to, () => nodeFiles.link(from, to))
   syncDirectory: FileLayer['syncDirectory'] = (path) => this.#call('syncDirectory', path, () => nodeFiles.syncDirectory(path))
@@ -52,24 +55,32 @@ export class FaultyFiles implements FileLayer {
     } else nodeFiles.writeSome(fd, source, at, Math.min(length, most ?? length), position, done)
   }
 
-  openForReading(path: string): number {
-    this.calls.push(`openForReading ${path}`)
-    void this.before('openForReading', path)
-    const fd = nodeFiles.openForReading(path)
+  openNow(path: string, mode: 'read' | 'write'): number {
+    const fd = this.#now('openNow', path, () => nodeFiles.openNow(path, mode))
     this.#names.set(fd, path)
     return fd
   }
 
-  readNow: FileLayer['readNow'] = (fd, target, at, length, position) => {
-    this.calls.push(`readNow ${this.#name(fd)}`)
-    void this.before('readNow', this.#name(fd))
-    return nodeFiles.readNow(fd, target, at, length, position)
-  }
-
+  readNow: FileLayer['readNow'] = (fd, target, at, length, position) =>
+    this.#now('readNow', this.#name(fd), () => nodeFiles.readNow(fd, target, at, length, position))
+  writeNow: FileLayer['writeNow'] = (fd, source, position) =>
+    this.#now('writeNow', this.#name(fd), () => nodeFiles.writeNow(fd, source, position))
+  truncateNow: FileLayer['truncateNow'] = (fd, length) =>
+    this.#now('truncateNow', this.#name(fd), () => nodeFiles.truncateNow(fd, length))
+  fdatasyncNow: FileLayer['fdatasyncNow'] = (fd) => this.#now('fdatasyncNow', this.#name(fd), () => nodeFiles.fdatasyncNow(fd))
   closeNow: FileLayer['closeNow'] = (fd) => nodeFiles.closeNow(fd)
+  unlinkNow: FileLayer['unlinkNow'] = (path) => this.#now('unlinkNow', path, () => nodeFiles.unlinkNow(path))
+  rmdirNow: FileLayer['rmdirNow'] = (path) => this.#now('rmdirNow', path, () => nodeFiles.rmdirNow(path))
+  listNow: FileLayer['listNow'] = (path) => this.#now('listNow', path, () => nodeFiles.listNow(path))
 
   #name(fd: number): string {
     return this.#names.get(fd) ?? `fd ${fd}`
+  }
+
+  #now<T>(operation: FileOperation, file: string, work: () => T): T {
+    this.calls.push(`${operation} ${file}`)
+    void this.before(operation, file)
+    return work()
   }
 
   async #call<T>(operation: FileOperation, file: string, work: () => Promise<T>): Promise<T> {

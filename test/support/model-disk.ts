@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { FileFacts, FileLayer } from '../../src/store/files/file-layer.ts'
+import type { FileEntry, FileFacts, FileLayer } from '../../src/store/files/file-layer.ts'
 import { systemError } from './faulty-files.ts'
 
 const SECTOR = 512
@@ -119,6 +119,10 @@ export class ModelDisk implements FileLayer {
   readonly #inode = ids++
 
   async readdir(folder: string): Promise<string[]> {
+    return this.#namesIn(folder)
+  }
+
+  #namesIn(folder: string): string[] {
     return [...this.#live.keys()]
       .filter((name) => path.dirname(name) === folder && name !== folder)
       .map((name) => path.basename(name))
@@ -166,23 +170,35 @@ export class ModelDisk implements FileLayer {
   }
 
   async write(fd: number, source: Uint8Array, position: number): Promise<void> {
+    this.writeNow(fd, source, position)
+  }
+
+  writeNow(fd: number, source: Uint8Array, position: number): void {
     this.#write(fd, Buffer.from(source), position)
   }
 
   async truncate(fd: number, length: number): Promise<void> {
+    this.truncateNow(fd, length)
+  }
+
+  truncateNow(fd: number, length: number): void {
     const { inode, path: name } = this.#file(fd)
     change(inode, { length })
     this.onChange?.('truncate', name)
   }
 
   async fsync(fd: number): Promise<void> {
+    this.fdatasyncNow(fd)
+  }
+
+  async fdatasync(fd: number): Promise<void> {
+    this.fdatasyncNow(fd)
+  }
+
+  fdatasyncNow(fd: number): void {
     const { inode, path: name } = this.#file(fd)
     sync(inode)
     this.onChange?.('sync', name)
-  }
-
-  fdatasync(fd: number): Promise<void> {
-    return this.fsync(fd)
   }
 
   async syncDirectory(folder: string): Promise<void> {
@@ -206,8 +222,25 @@ export class ModelDisk implements FileLayer {
   }
 
   async unlink(name: string): Promise<void> {
+    this.unlinkNow(name)
+  }
+
+  unlinkNow(name: string): void {
     if (!this.#live.has(name)) throw systemError('ENOENT')
     this.#name(name, undefined)
+  }
+
+  rmdirNow(folder: string): void {
+    if (this.#live.get(folder) !== 'directory') throw systemError('ENOENT')
+    if (this.listNow(folder).length > 0) throw systemError('ENOTEMPTY')
+    this.#name(folder, undefined)
+  }
+
+  listNow(folder: string): FileEntry[] {
+    return this.#namesIn(folder).map((name) => {
+      const node = this.#live.get(path.join(folder, name))!
+      return node === 'directory' ? { name, kind: 'directory', size: 0 } : { name, kind: 'file', size: node.live.length }
+    })
   }
 
   writeSome: FileLayer['writeSome'] = (fd, source, at, length, position, done) => {
@@ -215,7 +248,7 @@ export class ModelDisk implements FileLayer {
     setImmediate(done, null, length)
   }
 
-  openForReading(name: string): number {
+  openNow(name: string): number {
     return this.#opened(name, this.#live.get(name))
   }
 

@@ -1,17 +1,6 @@
-import { closeSync, openSync, statSync } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
-import {
-  badStore,
-  FILE_MODE,
-  FOLDER_MODE,
-  isNotFound,
-  readFullySync,
-  readLong,
-  syncFolder,
-  writeFully,
-  writeLong
-} from './file-ops.ts'
+import { errorCode, type FileLayer, nodeFiles, openOrCreate, readFullyNow, withFile, withFileNow } from './file-layer.ts'
+import { badStore, isNotFound, readLong, writeLong } from './file-ops.ts'
 
 /** Java's file has the size of a page. */
 const SIZE = 4096
@@ -28,6 +17,7 @@ const MARGIN_MILLIS = 3000
  */
 export class StoreCheckpoint {
   readonly path: string
+  readonly #files: FileLayer
   /** Store timestamp of the last record in the commit log that is durable. */
   physicMsgTimestamp = 0
   /** Store timestamp of the last record whose consume queue unit is durable. */
@@ -43,8 +33,9 @@ export class StoreCheckpoint {
   #exists = false
 
   /** @param file `<root>/checkpoint` */
-  constructor(file: string) {
+  constructor(file: string, files: FileLayer = nodeFiles) {
     this.path = file
+    this.#files = files
   }
 
   /** The time before which everything is durable, ms since 1970; 0 when that is not known. */
@@ -63,18 +54,16 @@ export class StoreCheckpoint {
    */
   load(): void {
     const bytes = Buffer.alloc(SIZE)
-    let fd: number
+    const files = this.#files
     try {
-      if (!statSync(this.path).isFile()) throw badStore(`${this.path} is no file`, 'move it away')
-      fd = openSync(this.path, 'r')
+      withFileNow(files, this.path, 'read', (fd) => readFullyNow(files, fd, bytes, 0))
     } catch (error) {
       if (isNotFound(error)) return
+      // A folder, a link, a FIFO.
+      if (['EISDIR', 'ELOOP', 'ESPIPE', 'ENXIO'].includes(errorCode(error) ?? '')) {
+        throw badStore(`${this.path} is no file`, 'move it away')
+      }
       throw error
-    }
-    try {
-      readFullySync(fd, bytes, 0)
-    } finally {
-      closeSync(fd)
     }
     this.#exists = true
     this.physicMsgTimestamp = readLong(bytes, 0)
@@ -103,18 +92,21 @@ export class StoreCheckpoint {
   }
 
   async #write(bytes: Buffer): Promise<void> {
-    if (!this.#exists) {
-      await mkdir(path.dirname(this.path), { recursive: true, mode: FOLDER_MODE })
-      await (await open(this.path, 'a+', FILE_MODE)).close()
+    const files = this.#files
+    const folder = path.dirname(this.path)
+    const work = async (fd: number): Promise<void> => {
+      await files.write(fd, bytes, 0)
+      await files.fdatasync(fd)
     }
-    const handle = await open(this.path, 'r+')
+    if (this.#exists) return withFile(files, this.path, 'write', work)
+    await files.mkdir(folder)
+    const fd = await openOrCreate(files, this.path)
     try {
-      await writeFully(handle, bytes, 0)
-      await handle.datasync()
+      await work(fd)
     } finally {
-      await handle.close()
+      await files.close(fd)
     }
-    if (!this.#exists) await syncFolder(path.dirname(this.path))
+    await files.syncDirectory(folder)
     this.#exists = true
   }
 }

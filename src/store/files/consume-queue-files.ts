@@ -1,21 +1,7 @@
-import { closeSync, fdatasyncSync, openSync, readdirSync, rmdirSync, statSync, truncateSync, unlinkSync } from 'node:fs'
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
 import { CHUNK_UNITS, UNIT_FIELDS, type UnitCache } from './consume-queue-unit-cache.ts'
-import {
-  badStore,
-  FILE_MODE,
-  FOLDER_MODE,
-  isNotFound,
-  offsetFileName,
-  offsetOfFileName,
-  readFullySync,
-  readLong,
-  syncFolder,
-  writeFully,
-  writeFullySync,
-  writeLong
-} from './file-ops.ts'
+import { type FileEntry, type FileLayer, openOrCreate, readFullyNow, syncData, withFile, withFileNow } from './file-layer.ts'
+import { badStore, isNotFound, offsetFileName, offsetOfFileName, readLong, writeLong } from './file-ops.ts'
 
 /**
  * ```
@@ -43,6 +29,7 @@ export interface QueueEnds {
  */
 export class ConsumeQueueFiles {
   readonly folder: string
+  readonly #files: FileLayer
   readonly #root: string
   readonly #fileSize: number
   readonly #cache: UnitCache
@@ -58,7 +45,8 @@ export class ConsumeQueueFiles {
    * @param root folder of all queues; `folder` lies below it
    * @param fileSize bytes, a multiple of 20
    */
-  constructor(root: string, folder: string, fileSize: number, cache: UnitCache) {
+  constructor(files: FileLayer, root: string, folder: string, fileSize: number, cache: UnitCache) {
+    this.#files = files
     this.#root = root
     this.folder = folder
     this.#fileSize = fileSize
@@ -87,7 +75,6 @@ export class ConsumeQueueFiles {
     this.#list()
     const first = this.#starts[0]
     if (first === undefined) return { min: 0, max: 0, maxPhysicalOffset: 0 }
-    this.#extendLast()
     const min = first / UNIT_SIZE
     const max = clean ? this.#findEnd() : this.#scanEnd()
     if (!clean) this.#clear(max)
@@ -123,11 +110,11 @@ export class ConsumeQueueFiles {
       const at = first * UNIT_SIZE + done
       const start = at - (at % this.#fileSize)
       const piece = units.subarray(done, done + Math.min(units.length - done, start + this.#fileSize - at))
-      const handle = await this.#openForWriting(start, at)
+      const fd = await this.#openForWriting(start, at)
       try {
-        await writeFully(handle, piece, at - start)
+        await this.#files.write(fd, piece, at - start)
       } finally {
-        await handle.close()
+        await this.#files.close(fd)
       }
       this.#unsynced.set(start, (this.#unsynced.get(start) ?? 0) + piece.length)
       done += piece.length
@@ -137,16 +124,11 @@ export class ConsumeQueueFiles {
   /** Makes everything durable that was written before the call. */
   async sync(): Promise<void> {
     for (const start of [...this.#unsynced.keys()]) {
-      const handle = await open(this.#path(start), 'r+')
-      try {
-        await handle.datasync()
-      } finally {
-        await handle.close()
-      }
+      await withFile(this.#files, this.#path(start), 'write', (fd) => syncData(this.#files, fd))
       this.#unsynced.delete(start)
     }
     for (const folder of [...this.#unsyncedFolders]) {
-      await syncFolder(folder)
+      await this.#files.syncDirectory(folder)
       this.#unsyncedFolders.delete(folder)
     }
   }
@@ -166,7 +148,7 @@ export class ConsumeQueueFiles {
     while (deleted < most && this.#starts.length > 1) {
       const last = this.#unit(this.#starts[1]! / UNIT_SIZE - 1)
       if (last === undefined || readLong(last, 0) >= minPhysicalOffset) break
-      unlinkSync(this.#path(this.#starts[0]!))
+      this.#files.unlinkNow(this.#path(this.#starts[0]!))
       this.#unsynced.delete(this.#starts.shift()!)
       deleted++
     }
@@ -176,11 +158,11 @@ export class ConsumeQueueFiles {
   /** Deletes all files, and the folder when nothing else is in it. */
   destroy(): void {
     this.#cache.deleteAll(this.#serial)
-    for (const start of this.#starts.splice(0)) ignoreMissing(() => unlinkSync(this.#path(start)))
+    for (const start of this.#starts.splice(0)) ignoreMissing(() => this.#files.unlinkNow(this.#path(start)))
     this.#unsynced.clear()
     this.#unsyncedFolders.clear()
     try {
-      rmdirSync(this.folder)
+      this.#files.rmdirNow(this.folder)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
@@ -193,24 +175,17 @@ export class ConsumeQueueFiles {
 
   #list(): void {
     this.#starts.length = 0
-    for (const entry of readdirSync(this.folder, { withFileTypes: true })) {
-      const start = offsetOfFileName(entry.name)
-      if (start === undefined || start % this.#fileSize !== 0 || !entry.isFile()) {
-        throw badStore(
-          `${path.join(this.folder, entry.name)} is no file of a consume queue with files of ${this.#fileSize} bytes`,
-          'move it away, or open the store with the mappedFileSizeConsumeQueue it was written with'
-        )
-      }
-      this.#starts.push(start)
+    const sizes: number[] = []
+    // Sorted by name, and so by offset.
+    for (const entry of this.#files.listNow(this.folder)) {
+      this.#starts.push(this.#startOf(entry))
+      sizes.push(entry.size)
     }
-    this.#starts.sort((a, b) => a - b)
     for (const [i, start] of this.#starts.entries()) {
-      const file = this.#path(start)
-      const { size } = statSync(file)
       const last = i === this.#starts.length - 1
-      if (size !== this.#fileSize && !(last && size === 0)) {
+      if (sizes[i] !== this.#fileSize && !(last && sizes[i] === 0)) {
         throw badStore(
-          `${file} has ${size} bytes, expected are ${this.#fileSize}`,
+          `${this.#path(start)} has ${sizes[i]} bytes, expected are ${this.#fileSize}`,
           'open the store with the mappedFileSizeConsumeQueue it was written with, or delete the consumequeue folder: it is built anew from the commit log'
         )
       }
@@ -221,12 +196,21 @@ export class ConsumeQueueFiles {
         )
       }
     }
+    if (sizes.at(-1) === 0) this.#extendLast()
+  }
+
+  #startOf({ name, kind }: FileEntry): number {
+    const start = offsetOfFileName(name)
+    if (start !== undefined && start % this.#fileSize === 0 && kind === 'file') return start
+    throw badStore(
+      `${path.join(this.folder, name)} is no file of a consume queue with files of ${this.#fileSize} bytes`,
+      'move it away, or open the store with the mappedFileSizeConsumeQueue it was written with'
+    )
   }
 
   /** An empty last file was made and not yet given its size when the process ended. */
   #extendLast(): void {
-    const file = this.#path(this.#starts.at(-1)!)
-    if (statSync(file).size === 0) truncateSync(file, this.#fileSize)
+    withFileNow(this.#files, this.#path(this.#starts.at(-1)!), 'write', (fd) => this.#files.truncateNow(fd, this.#fileSize))
   }
 
   /** The first offset without a unit; units have no holes. */
@@ -252,10 +236,10 @@ export class ConsumeQueueFiles {
     let end = 0
     const buffer = Buffer.alloc(Math.min(this.#fileSize, 64 * 1024 - ((64 * 1024) % UNIT_SIZE)))
     for (const start of this.#starts.slice(from)) {
-      const fd = openSync(this.#path(start), 'r')
+      const fd = this.#files.openNow(this.#path(start), 'read')
       try {
         for (let at = 0; at < this.#fileSize; ) {
-          const count = readFullySync(fd, buffer.subarray(0, Math.min(buffer.length, this.#fileSize - at)), at)
+          const count = readFullyNow(this.#files, fd, buffer.subarray(0, Math.min(buffer.length, this.#fileSize - at)), at)
           if (count < UNIT_SIZE) return (start + at) / UNIT_SIZE
           for (let i = 0; i + UNIT_SIZE <= count; i += UNIT_SIZE) {
             const unit = buffer.subarray(i, i + UNIT_SIZE)
@@ -268,7 +252,7 @@ export class ConsumeQueueFiles {
           at += count
         }
       } finally {
-        closeSync(fd)
+        this.#files.closeNow(fd)
       }
     }
     return (this.#starts.at(-1)! + this.#fileSize) / UNIT_SIZE
@@ -292,56 +276,60 @@ export class ConsumeQueueFiles {
     const at = end * UNIT_SIZE
     while (this.#starts.length > 1 && this.#starts.at(-1)! >= at) {
       const start = this.#starts.pop()!
-      unlinkSync(this.#path(start))
+      this.#files.unlinkNow(this.#path(start))
       this.#unsynced.delete(start)
     }
     const start = this.#starts.at(-1)
     if (start === undefined || at >= start + this.#fileSize) return
-    const fd = openSync(this.#path(start), 'r+')
+    const fd = this.#files.openNow(this.#path(start), 'write')
     try {
       let changed = false
       const piece = Buffer.allocUnsafe(ZEROS.length)
       for (let position = Math.max(0, at - start); position < this.#fileSize; position += piece.length) {
-        const count = readFullySync(fd, piece.subarray(0, Math.min(piece.length, this.#fileSize - position)), position)
+        const count = readFullyNow(
+          this.#files,
+          fd,
+          piece.subarray(0, Math.min(piece.length, this.#fileSize - position)),
+          position
+        )
         // What was never written stays unwritten.
         if (piece.compare(ZEROS, 0, count, 0, count) === 0) continue
-        writeFullySync(fd, ZEROS.subarray(0, count), position)
+        this.#files.writeNow(fd, ZEROS.subarray(0, count), position)
         changed = true
       }
-      if (changed) fdatasyncSync(fd)
+      if (changed) this.#files.fdatasyncNow(fd)
     } finally {
-      closeSync(fd)
+      this.#files.closeNow(fd)
     }
   }
 
-  async #openForWriting(start: number, at: number): Promise<FileHandle> {
+  async #openForWriting(start: number, at: number): Promise<number> {
+    const files = this.#files
     const file = this.#path(start)
-    if (this.#starts.at(-1) === start || this.#starts.includes(start)) return open(file, 'r+')
+    if (this.#starts.at(-1) === start || this.#starts.includes(start)) return files.open(file, 'write')
     await this.#makeFolders()
-    const handle = await open(file, 'a+', FILE_MODE).then(async (made) => {
-      await made.close()
-      return open(file, 'r+')
-    })
+    const fd = await openOrCreate(files, file)
     try {
-      if ((await handle.stat()).size !== this.#fileSize) await handle.truncate(this.#fileSize)
-      if (this.#starts.length === 0) await writeBlanks(handle, at - start)
+      // With its size, durably, before a name behind it can be: a power cut leaves no gap and no short file among others.
+      await files.truncate(fd, this.#fileSize)
+      if (this.#starts.length === 0) await writeBlanks(files, fd, at - start)
+      await syncData(files, fd)
+      await files.syncDirectory(this.folder)
     } catch (error) {
-      await handle.close()
+      await files.close(fd)
       throw error
     }
     this.#starts.push(start)
-    this.#unsyncedFolders.add(this.folder)
-    return handle
+    return fd
   }
 
+  /** The name of each new folder is in the one above it. */
   async #makeFolders(): Promise<void> {
-    const made = await mkdir(this.folder, { recursive: true, mode: FOLDER_MODE })
-    if (made === undefined) return
-    // The name of each new folder is in the one above it.
-    for (let folder = this.folder; folder !== path.dirname(made); folder = path.dirname(folder)) {
+    for (const folder of [this.#root, path.dirname(this.folder), this.folder]) {
+      if ((await this.#files.lstat(folder)) !== undefined) continue
+      await this.#files.mkdir(folder)
       this.#unsyncedFolders.add(path.dirname(folder))
     }
-    this.#unsyncedFolders.add(this.#root)
   }
 
   #unit(queueOffset: number): Buffer | undefined {
@@ -371,13 +359,13 @@ export class ConsumeQueueFiles {
       if (start < (this.#starts[0] ?? Number.POSITIVE_INFINITY) || start > this.#starts.at(-1)!) break
       const position = at + done - start
       const wanted = Math.min(target.length - done, this.#fileSize - position)
-      const fd = openSync(this.#path(start), 'r')
+      const fd = this.#files.openNow(this.#path(start), 'read')
       try {
-        const count = readFullySync(fd, target.subarray(done, done + wanted), position)
+        const count = readFullyNow(this.#files, fd, target.subarray(done, done + wanted), position)
         done += count
         if (count < wanted) break
       } finally {
-        closeSync(fd)
+        this.#files.closeNow(fd)
       }
     }
     return done
@@ -402,12 +390,12 @@ function isBlank(unit: Buffer): boolean {
   return unit.readInt32BE(8) === BLANK_SIZE && readLong(unit, 0) === 0
 }
 
-async function writeBlanks(handle: FileHandle, length: number): Promise<void> {
+async function writeBlanks(files: FileLayer, fd: number, length: number): Promise<void> {
   if (length === 0) return
   const blanks = Buffer.alloc(Math.min(length, 3000 * UNIT_SIZE))
   for (let at = 8; at < blanks.length; at += UNIT_SIZE) blanks.writeInt32BE(BLANK_SIZE, at)
   for (let done = 0; done < length; done += blanks.length) {
-    await writeFully(handle, blanks.subarray(0, Math.min(blanks.length, length - done)), done)
+    await files.write(fd, blanks.subarray(0, Math.min(blanks.length, length - done)), done)
   }
 }
 

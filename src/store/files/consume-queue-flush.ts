@@ -4,6 +4,7 @@ import { type Logger, logText } from '../../internal/logger.ts'
 import { ConsumeQueueStore } from '../consume-queue-store.ts'
 import type { MessageStoreConfig } from '../message-store-config.ts'
 import { StoreCheckpoint } from './checkpoint.ts'
+import type { FileLayer } from './file-layer.ts'
 import { FileIndexService } from './index-files.ts'
 
 /** During recovery units and entries are written whenever so many are in memory only; about 40 MiB. */
@@ -27,6 +28,8 @@ export interface DispatchFilesOptions {
   logger: Logger
   /** Where dispatch is now. */
   position: () => DispatchPosition
+  /** @default the file system of this machine */
+  files?: FileLayer | undefined
 }
 
 /**
@@ -46,21 +49,23 @@ export class DispatchFiles {
   #failed = false
 
   constructor(options: DispatchFilesOptions) {
-    const { root, config, clock, logger } = options
+    const { root, config, clock, logger, files } = options
     this.#options = options
     this.queues = new ConsumeQueueStore({
       folder: path.join(root, 'consumequeue'),
       fileSize: Math.ceil(config.mappedFileSizeConsumeQueue / 20) * 20,
-      logger
+      logger,
+      files
     })
     this.index = new FileIndexService({
       folder: path.join(root, 'index'),
       hashSlotNum: config.maxHashSlotNum,
       indexNum: config.maxIndexNum,
       clock,
-      logger
+      logger,
+      files
     })
-    this.checkpoint = new StoreCheckpoint(path.join(root, 'checkpoint'))
+    this.checkpoint = new StoreCheckpoint(path.join(root, 'checkpoint'), files)
   }
 
   /** Records below have their units and entries durably in the files. */
@@ -82,10 +87,12 @@ export class DispatchFiles {
     await this.index.load(clean)
     const queued = this.queues.maxPhysicalOffset
     let from = dispatched ?? (clean ? queued : minOffset)
-    // Somebody has deleted them to have them made anew.
-    if (queued === 0 || this.#indexIsLost(dispatched === undefined)) from = minOffset
+    // An empty folder is that of topics which were all deleted.
+    if (this.queues.isMissing || this.#indexIsLost(dispatched === undefined)) from = minOffset
     if (this.index.wasCut) from = Math.min(from, this.index.maxPhysicalOffset)
     this.#durable = Math.max(from, minOffset)
+    // What is behind was not synced as a whole: a unit may be there in part. It is made anew.
+    if (!clean) this.queues.truncateDirty(this.#durable)
     return this.#durable
   }
 

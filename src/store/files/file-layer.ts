@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { logText } from '../../internal/logger.ts'
 
 /** What an entry of a folder is. */
 export interface FileFacts {
@@ -53,10 +54,23 @@ export interface FileLayer {
     position: number,
     done: (error: Error | null, written: number) => void
   ): void
-  /** Reads of the log that a caller waits for. */
-  openForReading(path: string): number
+  /** The same within the call: reads that a caller waits for, and what a start or a cut does to queues and index. */
+  openNow(path: string, mode: 'read' | 'write'): number
   readNow(fd: number, target: Uint8Array, at: number, length: number, position: number): number
+  writeNow(fd: number, source: Uint8Array, position: number): void
+  truncateNow(fd: number, length: number): void
+  fdatasyncNow(fd: number): void
   closeNow(fd: number): void
+  unlinkNow(path: string): void
+  /** Of an empty folder; otherwise an error `ENOTEMPTY`. */
+  rmdirNow(path: string): void
+  /** What is in a folder, sorted by name; nothing when there is no such folder. Does not follow links. */
+  listNow(path: string): FileEntry[]
+}
+
+/** A name in a folder, and what it stands for. */
+export interface FileEntry extends Pick<FileFacts, 'kind' | 'size'> {
+  name: string
 }
 
 const DIRECTORY_MODE = 0o700
@@ -87,11 +101,10 @@ export const nodeFiles: FileLayer = {
   async lstat(name) {
     try {
       const stats = await call.lstat(name)
-      const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'link' : 'other'
       // Windows does not say: everything counts as given.
       const allocated = stats.blocks === undefined ? stats.size : stats.blocks * 512
       const { size, mode, ino: inode } = stats
-      return { kind, size, allocated, mode: mode & 0o777, device: deviceName(stats.dev), inode }
+      return { kind: kindOf(stats), size, allocated, mode: mode & 0o777, device: deviceName(stats.dev), inode }
     } catch (error) {
       if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined
       throw error
@@ -145,9 +158,35 @@ export const nodeFiles: FileLayer = {
   writeSome(fd, source, at, length, position, done) {
     fs.write(fd, source, at, length, position, done)
   },
-  openForReading: (name) => fs.openSync(name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW),
+  openNow: (name, mode) => fs.openSync(name, (mode === 'read' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOFOLLOW),
   readNow: (fd, target, at, length, position) => fs.readSync(fd, target, at, length, position),
-  closeNow: (fd) => fs.closeSync(fd)
+  writeNow(fd, source, position) {
+    for (let done = 0; done < source.length; ) {
+      done += fs.writeSync(fd, source, done, source.length - done, position + done)
+    }
+  },
+  truncateNow: (fd, length) => fs.ftruncateSync(fd, length),
+  fdatasyncNow: (fd) => fs.fdatasyncSync(fd),
+  closeNow: (fd) => fs.closeSync(fd),
+  unlinkNow: (name) => fs.unlinkSync(name),
+  rmdirNow: (name) => fs.rmdirSync(name),
+  listNow(folder) {
+    let names: string[]
+    try {
+      names = fs.readdirSync(folder)
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return []
+      throw error
+    }
+    return names.sort().map((name) => {
+      const stats = fs.lstatSync(path.join(folder, name))
+      return { name, kind: kindOf(stats), size: stats.size }
+    })
+  }
+}
+
+function kindOf(stats: fs.Stats): FileFacts['kind'] {
+  return stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'link' : 'other'
 }
 
 /** `ENOENT` and its like; undefined when it is another kind of error. */
@@ -169,6 +208,56 @@ export async function withFile<T>(
   } finally {
     await files.close(fd)
   }
+}
+
+/** A sync failed: what it was for may be lost, whatever a later one says. */
+export class FailedSync extends Error {
+  constructor(cause: unknown) {
+    super(logText(cause), { cause })
+  }
+}
+
+/**
+ * `fdatasync` whose failure is told from that of a write, which may be tried again.
+ * @throws FailedSync
+ */
+export async function syncData(files: FileLayer, fd: number): Promise<void> {
+  try {
+    await files.fdatasync(fd)
+  } catch (error) {
+    throw new FailedSync(error)
+  }
+}
+
+/** Opens a file for writing, and makes it first when it is not there. */
+export async function openOrCreate(files: FileLayer, name: string): Promise<number> {
+  try {
+    return await files.open(name, 'create')
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+    return files.open(name, 'write')
+  }
+}
+
+/** Opens, works, closes within the call. */
+export function withFileNow<T>(files: FileLayer, name: string, mode: 'read' | 'write', work: (fd: number) => T): T {
+  const fd = files.openNow(name, mode)
+  try {
+    return work(fd)
+  } finally {
+    files.closeNow(fd)
+  }
+}
+
+/** Reads until `target` is full or the file ends; returns the bytes read. */
+export function readFullyNow(files: FileLayer, fd: number, target: Uint8Array, position: number): number {
+  let done = 0
+  while (done < target.length) {
+    const count = files.readNow(fd, target, done, target.length - done, position + done)
+    if (count === 0) break
+    done += count
+  }
+  return done
 }
 
 /** Removes a file and makes that durable. */

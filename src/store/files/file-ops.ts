@@ -1,10 +1,5 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
 import { MQClientException } from '../../internal/errors.ts'
-
-/** Files and folders of a store are their owner's alone. */
-export const FILE_MODE = 0o600
-export const FOLDER_MODE = 0o700
+import { type FileLayer, readFullyNow } from './file-layer.ts'
 
 /** Files of the commit log and of consume queues are named after the offset of their first byte, in 20 digits. */
 export function offsetFileName(offset: number): string {
@@ -15,42 +10,6 @@ export function offsetFileName(offset: number): string {
 export function offsetOfFileName(name: string): number | undefined {
   const offset = /^\d{20}$/.test(name) ? Number(name) : Number.NaN
   return Number.isSafeInteger(offset) ? offset : undefined
-}
-
-/** Reads until `target` is full or the file ends; returns the bytes read. */
-export function readFullySync(fd: number, target: Uint8Array, position: number): number {
-  let done = 0
-  while (done < target.length) {
-    const count = readSync(fd, target, done, target.length - done, position + done)
-    if (count === 0) break
-    done += count
-  }
-  return done
-}
-
-export function writeFullySync(fd: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length; ) {
-    done += writeSync(fd, bytes, done, bytes.length - done, position + done)
-  }
-}
-
-/** A write may take less than it was given; what it took is not given again. */
-export async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done)
-    done += bytesWritten
-  }
-}
-
-/** Makes the names in a folder durable: new files, renames, deletions. Windows cannot, and does not need it. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 export function isNotFound(error: unknown): boolean {
@@ -69,17 +28,19 @@ export function badStore(what: string, hint: string): MQClientException {
 
 /** A file that is opened when something is read from it. */
 export class FileReader {
+  readonly #files: FileLayer
   readonly #path: string
   #fd: number | undefined
 
-  constructor(file: string) {
+  constructor(files: FileLayer, file: string) {
+    this.#files = files
     this.#path = file
   }
 
   /** What lies behind the file's end reads as zeros. */
   fill(target: Buffer, position: number): void {
-    this.#fd ??= openSync(this.#path, 'r')
-    const count = readFullySync(this.#fd, target, position)
+    this.#fd ??= this.#files.openNow(this.#path, 'read')
+    const count = readFullyNow(this.#files, this.#fd, target, position)
     target.fill(0, count)
   }
 
@@ -90,7 +51,7 @@ export class FileReader {
   }
 
   close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd)
+    if (this.#fd !== undefined) this.#files.closeNow(this.#fd)
   }
 }
 

@@ -1,8 +1,7 @@
-import { closeSync, fdatasyncSync, openSync } from 'node:fs'
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
 import { nextTurn } from '../../internal/turns.ts'
-import { FILE_MODE, FileReader, FOLDER_MODE, readLong, syncFolder, writeFully, writeFullySync, writeLong } from './file-ops.ts'
+import { type FileLayer, openOrCreate, syncData, withFileNow } from './file-layer.ts'
+import { FileReader, readLong, writeLong } from './file-ops.ts'
 import { IndexSlots, SLOT_SIZE } from './index-slots.ts'
 
 /**
@@ -36,6 +35,7 @@ export function indexFileSize({ hashSlotNum, indexNum }: IndexFileSizes): number
 
 export class IndexFile {
   readonly path: string
+  readonly #files: FileLayer
   readonly #sizes: IndexFileSizes
   beginTimestamp = 0
   endTimestamp = 0
@@ -60,7 +60,8 @@ export class IndexFile {
   #complete: boolean
 
   /** @param exists whether it is there: {@link readHeader} is called next then. */
-  constructor(file: string, sizes: IndexFileSizes, exists = false) {
+  constructor(files: FileLayer, file: string, sizes: IndexFileSizes, exists = false) {
+    this.#files = files
     this.path = file
     this.#sizes = sizes
     this.#exists = exists
@@ -117,7 +118,7 @@ export class IndexFile {
 
   /** Physical offsets of the entries with this hash, newest first. */
   *find(hash: number): IterableIterator<number> {
-    const reader = new FileReader(this.path)
+    const reader = new FileReader(this.#files, this.path)
     try {
       const slot = hash % this.#sizes.hashSlotNum
       let index = this.#slots === undefined ? reader.int(HEADER_SIZE + slot * SLOT_SIZE) : this.#slots.get(slot)
@@ -137,7 +138,7 @@ export class IndexFile {
 
   readHeader(): void {
     const header = Buffer.alloc(HEADER_SIZE)
-    const reader = new FileReader(this.path)
+    const reader = new FileReader(this.#files, this.path)
     try {
       reader.fill(header, 0)
     } finally {
@@ -161,7 +162,7 @@ export class IndexFile {
   async openForPut(clean: boolean): Promise<{ cut: boolean }> {
     const { indexCount } = this
     const slots = new IndexSlots(this.#sizes.hashSlotNum)
-    const reader = new FileReader(this.path)
+    const reader = new FileReader(this.#files, this.path)
     try {
       if (!clean) await this.#rebuild(slots, reader)
       const pieces = clean ? slots.read(reader, HEADER_SIZE) : slots.compare(reader, HEADER_SIZE)
@@ -176,7 +177,7 @@ export class IndexFile {
 
   /** Forgets the entries of records at or behind `physicalOffset`, durably; the file has to be open for puts. */
   truncate(physicalOffset: number): void {
-    const reader = new FileReader(this.path)
+    const reader = new FileReader(this.#files, this.path)
     try {
       let low = 1
       let high = this.indexCount
@@ -206,24 +207,21 @@ export class IndexFile {
     this.#tailNumber = -1
     this.#complete = false
     if (!this.#exists) return
-    const fd = openSync(this.path, 'r+')
-    try {
-      writeFullySync(fd, this.#header(), 0)
-      fdatasyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
+    withFileNow(this.#files, this.path, 'write', (fd) => {
+      this.#files.writeNow(fd, this.#header(), 0)
+      this.#files.fdatasyncNow(fd)
+    })
     this.#headerCount = this.indexCount
   }
 
   /** Hands new entries to the operating system; the header, which makes them count, follows with {@link flush}. */
   async write(): Promise<void> {
     if (this.#written === this.indexCount) return
-    const handle = await this.#open()
+    const fd = await this.#open()
     try {
-      await this.#writeEntries(handle, this.indexCount)
+      await this.#writeEntries(fd, this.indexCount)
     } finally {
-      await handle.close()
+      await this.#files.close(fd)
     }
   }
 
@@ -233,22 +231,23 @@ export class IndexFile {
    */
   async flush(complete = false): Promise<void> {
     if (this.#complete || (this.isEmpty && !this.#exists) || (!complete && this.#headerCount === this.indexCount)) return
-    const handle = await this.#open()
+    const files = this.#files
+    const fd = await this.#open()
     try {
       // The header says how many entries count: it is written once they are durable.
       const header = this.#header()
       const count = this.indexCount
       const runs = complete ? (this.#slots?.takeDirty() ?? []) : []
-      await this.#writeEntries(handle, count)
+      await this.#writeEntries(fd, count)
       try {
-        for (const run of runs) await writeFully(handle, run.bytes, HEADER_SIZE + run.position)
-        await handle.datasync()
+        for (const run of runs) await files.write(fd, run.bytes, HEADER_SIZE + run.position)
+        await syncData(files, fd)
       } catch (error) {
         for (const run of runs) this.#slots?.giveBack(run)
         throw error
       }
-      await writeFully(handle, header, 0)
-      await handle.datasync()
+      await files.write(fd, header, 0)
+      await syncData(files, fd)
       this.#headerCount = count
       if (complete && count === this.indexCount) {
         this.#complete = true
@@ -256,7 +255,7 @@ export class IndexFile {
         if (this.isFull) this.#slots = undefined
       }
     } finally {
-      await handle.close()
+      await files.close(fd)
     }
   }
 
@@ -318,7 +317,7 @@ export class IndexFile {
     if (block === undefined) {
       block = Buffer.alloc(BLOCK_SIZE)
       if (this.#exists && this.#written > Math.max(number * BLOCK_ENTRIES, 1)) {
-        const reader = new FileReader(this.path)
+        const reader = new FileReader(this.#files, this.path)
         try {
           this.#block(number * BLOCK_ENTRIES, reader).copy(block)
         } finally {
@@ -332,14 +331,14 @@ export class IndexFile {
     this.#tailNumber = number
   }
 
-  async #writeEntries(handle: FileHandle, count: number): Promise<void> {
+  async #writeEntries(fd: number, count: number): Promise<void> {
     while (this.#written < count) {
       const from = this.#written
       const number = Math.floor(from / BLOCK_ENTRIES)
       const to = Math.min(count, (number + 1) * BLOCK_ENTRIES)
       const first = number * BLOCK_ENTRIES
       const bytes = this.#blocks.get(number)!.subarray((from - first) * ENTRY_SIZE, (to - first) * ENTRY_SIZE)
-      await writeFully(handle, bytes, this.#position(from))
+      await this.#files.write(fd, bytes, this.#position(from))
       this.#written = to
       if (to === first + BLOCK_ENTRIES || this.isFull) this.#letGo(number)
     }
@@ -352,22 +351,25 @@ export class IndexFile {
     if (this.#tailNumber === number) this.#tailNumber = -1
   }
 
-  async #open(): Promise<FileHandle> {
-    if (this.#exists) return open(this.path, 'r+')
+  async #open(): Promise<number> {
+    const files = this.#files
+    if (this.#exists) return files.open(this.path, 'write')
     const folder = path.dirname(this.path)
-    const made = await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
-    await (await open(this.path, 'a+', FILE_MODE)).close()
-    const handle = await open(this.path, 'r+')
+    const made = (await files.lstat(folder)) === undefined
+    if (made) await files.mkdir(folder)
+    const fd = await openOrCreate(files, this.path)
     try {
-      await handle.truncate(indexFileSize(this.#sizes))
-      await syncFolder(folder)
-      if (made !== undefined) await syncFolder(path.dirname(made))
+      // With its size, durably, before a name behind it can be.
+      await files.truncate(fd, indexFileSize(this.#sizes))
+      await syncData(files, fd)
+      await files.syncDirectory(folder)
+      if (made) await files.syncDirectory(path.dirname(folder))
     } catch (error) {
-      await handle.close()
+      await files.close(fd)
       throw error
     }
     this.#exists = true
-    return handle
+    return fd
   }
 
   /** Slots from entries, as far as the entries are whole: each points at or behind the record of the one before. */

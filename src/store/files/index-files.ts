@@ -1,10 +1,10 @@
-import { readdirSync, statSync, truncateSync, unlinkSync } from 'node:fs'
 import path from 'node:path'
 import type { Clock } from '../../internal/clock.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { javaHashCode } from '../../protocol/java-hash.ts'
 import type { Properties } from '../../protocol/properties.ts'
 import { KeyIndexBase } from '../index-service.ts'
+import { FailedSync, type FileLayer, nodeFiles, withFileNow } from './file-layer.ts'
 import { badStore, isNotFound } from './file-ops.ts'
 import { IndexFile, type IndexFileSizes, indexFileSize } from './index-file.ts'
 
@@ -17,6 +17,8 @@ export interface FileIndexServiceOptions {
   indexNum?: number
   clock: Clock
   logger: Logger
+  /** @default the file system of this machine */
+  files?: FileLayer | undefined
 }
 
 /**
@@ -25,6 +27,7 @@ export interface FileIndexServiceOptions {
  * {@link maxPhysicalOffset} on.
  */
 export class FileIndexService extends KeyIndexBase {
+  readonly #layer: FileLayer
   readonly #folder: string
   readonly #sizes: IndexFileSizes
   readonly #clock: Clock
@@ -42,6 +45,7 @@ export class FileIndexService extends KeyIndexBase {
 
   constructor(options: FileIndexServiceOptions) {
     super()
+    this.#layer = options.files ?? nodeFiles
     this.#folder = options.folder
     this.#sizes = { hashSlotNum: options.hashSlotNum ?? 5_000_000, indexNum: options.indexNum ?? 20_000_000 }
     this.#clock = options.clock
@@ -81,7 +85,7 @@ export class FileIndexService extends KeyIndexBase {
   async load(clean = false): Promise<void> {
     const files: IndexFile[] = []
     for (const name of this.#names()) {
-      const file = new IndexFile(path.join(this.#folder, name), this.#sizes, true)
+      const file = new IndexFile(this.#layer, path.join(this.#folder, name), this.#sizes, true)
       file.readHeader()
       files.push(file)
     }
@@ -89,7 +93,7 @@ export class FileIndexService extends KeyIndexBase {
     const open = files.findIndex((file) => !file.isFull)
     if (open >= 0) {
       for (const file of files.splice(open + 1)) {
-        unlinkSync(file.path)
+        this.#layer.unlinkNow(file.path)
         this.#wasCut ||= !file.isEmpty
       }
     }
@@ -141,7 +145,7 @@ export class FileIndexService extends KeyIndexBase {
       for (const file of [...this.#files]) {
         // A full file is made whole.
         if (file.isFull) await this.#flushFile(file, true)
-        else await file.write()
+        else await this.#noting(file.write())
       }
     })
   }
@@ -188,13 +192,18 @@ export class FileIndexService extends KeyIndexBase {
   async #flushFile(file: IndexFile, complete: boolean): Promise<void> {
     if (this.#syncError !== undefined) throw this.#syncError
     const { endTimestamp } = file
+    await this.#noting(file.flush(complete))
+    if (complete) this.#flushedTimestamp = Math.max(this.#flushedTimestamp, endTimestamp)
+  }
+
+  /** A write that failed is tried again; a sync is not. */
+  async #noting(work: Promise<void>): Promise<void> {
     try {
-      await file.flush(complete)
+      await work
     } catch (error) {
-      this.#syncError = error
+      if (error instanceof FailedSync) this.#syncError = error
       throw error
     }
-    if (complete) this.#flushedTimestamp = Math.max(this.#flushedTimestamp, endTimestamp)
   }
 
   #takeEnd(): void {
@@ -215,7 +224,7 @@ export class FileIndexService extends KeyIndexBase {
 
   #roll(last: IndexFile | undefined): IndexFile {
     const name = this.#nextName(last)
-    const file = new IndexFile(path.join(this.#folder, name), this.#sizes)
+    const file = new IndexFile(this.#layer, path.join(this.#folder, name), this.#sizes)
     if (last !== undefined) file.seed(last)
     this.#files.push(file)
     return file
@@ -230,33 +239,27 @@ export class FileIndexService extends KeyIndexBase {
   }
 
   #names(): string[] {
-    let entries: string[]
-    try {
-      entries = readdirSync(this.#folder)
-    } catch (error) {
-      if (isNotFound(error)) return []
-      throw error
-    }
-    const size = indexFileSize(this.#sizes)
-    for (const [i, name] of entries.sort().entries()) {
+    const layer = this.#layer
+    const expected = indexFileSize(this.#sizes)
+    const entries = layer.listNow(this.#folder)
+    for (const [i, { name, kind, size }] of entries.entries()) {
       const file = path.join(this.#folder, name)
-      if (!/^\d{17}$/.test(name)) throw badStore(`${file} is no file of the key index`, 'move it away')
-      const stat = statSync(file)
+      if (!/^\d{17}$/.test(name) || kind !== 'file') throw badStore(`${file} is no file of the key index`, 'move it away')
       // The last one was made and not yet given its size when the process ended.
-      if (stat.size === 0 && i === entries.length - 1) truncateSync(file, size)
-      else if (!stat.isFile() || stat.size !== size) {
+      if (size === 0 && i === entries.length - 1) withFileNow(layer, file, 'write', (fd) => layer.truncateNow(fd, expected))
+      else if (size !== expected) {
         throw badStore(
-          `${file} has ${stat.size} bytes, expected are ${size}`,
+          `${file} has ${size} bytes, expected are ${expected}`,
           'open the store with the maxHashSlotNum and maxIndexNum it was written with, or delete the index folder: it is built anew from the commit log'
         )
       }
     }
-    return entries
+    return entries.map(({ name }) => name)
   }
 
   #delete(file: IndexFile): void {
     try {
-      unlinkSync(file.path)
+      this.#layer.unlinkNow(file.path)
     } catch (error) {
       if (!isNotFound(error)) this.#logger.warn(`the index file ${file.path} could not be deleted: ${logText(error)}`)
     }

@@ -2,7 +2,9 @@ import path from 'node:path'
 import { MQClientException } from '../../internal/errors.ts'
 import type { Logger } from '../../internal/logger.ts'
 import { MESSAGE_MAGIC_V1, MESSAGE_MAGIC_V2 } from '../../protocol/message-codec.ts'
+import { storeTimestampOf } from '../record-format.ts'
 import { type FileLayer, withFile } from './file-layer.ts'
+import { CHECKSUMS_DIR, type LogChecksums, type Verifier } from './log-checksums.ts'
 import { COMMIT_LOG_DIR, zeroTail } from './log-segment.ts'
 import { checkRecord } from './record-check.ts'
 import { CUT_DIR, type FoundSegment } from './store-directory.ts'
@@ -29,6 +31,13 @@ export interface RecoveryOptions {
   onRecord: (bytes: Buffer, physicalOffset: number) => void
   /** Between two slices. */
   onSlice: () => Promise<void>
+  /** Checksums of what was durable. */
+  checksums: LogChecksums
+  /**
+   * For a log without a position on record, which Java has written: records up to this store timestamp had been durable. 0 when nothing is known,
+   * infinite after an orderly end.
+   */
+  durableTimestamp: number
   /** Whether there is a position on record; without one a file that is being zeroed would be taken for one of another size. */
   hasPosition: boolean
   /** Writes down that the log is durable up to `end`, or less; settles when that is durable. */
@@ -51,7 +60,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<number> {
   const { segments, segmentSize, durable, logger } = options
   const scan = await scanLog(options)
   const { end, reason } = scan
-  if (end < durable && !options.repair) throw corrupt(options, end, reason)
+  if (!options.repair && (end < durable || (await isDurableBehind(options, end)))) throw corrupt(options, end, reason)
   if (!options.clean || end !== durable) {
     const dirtyEnd = await lastWritten(options, end)
     if (dirtyEnd > end) {
@@ -60,6 +69,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<number> {
         `the log ends at offset ${end}: ${reason}; ${cut.bytes} bytes behind it with ${cut.records} readable records were cut and are kept in ${cut.keptIn}`
       )
     }
+    await options.checksums.cutAt(end)
     if (end < durable || !options.hasPosition) await options.lowerPosition(Math.min(end, durable))
     await endLogAt(options, end)
   }
@@ -77,26 +87,33 @@ async function scanLog(options: RecoveryOptions): Promise<{ end: number; reason:
   const { files, segments, segmentSize, onRecord } = options
   let offset = options.from
   let buffer: Buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, segmentSize))
+  const verifier = options.checksums.verifier()
   for (const segment of segments) {
     const segmentEnd = segment.start + segmentSize
     if (segmentEnd <= offset) continue
     const fd = await files.open(segment.path, 'read')
     try {
       while (offset < segmentEnd) {
+        const begin = offset
         const length = await files.read(fd, buffer, 0, Math.min(buffer.length, segmentEnd - offset), offset - segment.start)
         const bytes = buffer.subarray(0, length)
         let at = 0
         let needed = 0
-        while (needed === 0 && offset < segmentEnd) {
+        let bad: string | undefined
+        while (needed === 0 && bad === undefined && offset < segmentEnd) {
           const verdict = checkRecord(bytes, at, offset, segmentEnd - offset)
-          if (verdict.kind === 'bad') return { end: offset, reason: verdict.reason }
-          if (verdict.kind === 'more') needed = verdict.size
+          if (verdict.kind === 'bad') bad = verdict.reason
+          else if (verdict.kind === 'more') needed = verdict.size
+          // Its zeros have a checksum, too: they are read in one piece.
+          else if (verdict.kind === 'blank' && at > 0 && at + verdict.size > length) needed = 1
           else {
             if (verdict.kind === 'record') onRecord(bytes.subarray(at, at + verdict.size), offset)
             offset += verdict.size
             at += verdict.size
           }
         }
+        await compare(options, verifier, bytes.subarray(0, at), begin)
+        if (bad !== undefined) return { end: offset, reason: bad }
         await options.onSlice()
         // A short file: its last bytes are not there.
         if (needed > 0 && at === 0 && length < Math.min(buffer.length, segmentEnd - offset))
@@ -108,6 +125,40 @@ async function scanLog(options: RecoveryOptions): Promise<{ end: number; reason:
     }
   }
   return { end: offset, reason: 'there is no further file' }
+}
+
+/** Records may look whole and not be what was written. Where a repair is wanted they stay, for nobody knows better. */
+async function compare(options: RecoveryOptions, verifier: Verifier, bytes: Buffer, offset: number): Promise<void> {
+  const mismatch = await verifier.feed(bytes, offset)
+  if (mismatch === undefined) return
+  const { begin, end } = mismatch
+  const reason = `the ${end - begin} bytes from there on do not match their checksum (${path.join(options.root, CHECKSUMS_DIR)}), though their records can be read`
+  if (!options.repair) throw corrupt(options, begin, reason)
+  options.logger.warn(`the commit log is damaged at offset ${begin}: ${reason}; they are kept as they are`)
+  await options.checksums.cutAt(begin)
+}
+
+/** Whether a log that Java wrote goes on behind `end` with a record that had been durable. */
+async function isDurableBehind(options: RecoveryOptions, end: number): Promise<boolean> {
+  const { files, segmentSize, durableTimestamp } = options
+  if (options.hasPosition || durableTimestamp <= 0) return false
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  for (const segment of options.segments) {
+    const segmentEnd = segment.start + segmentSize
+    const found = await withFile(files, segment.path, 'read', async (fd) => {
+      for (let offset = Math.max(end, segment.start); offset < segmentEnd; offset += READ_BYTES) {
+        const length = await files.read(fd, buffer, 0, Math.min(READ_BYTES, segmentEnd - offset), offset - segment.start)
+        const bytes = buffer.subarray(0, length)
+        for (const { at } of recordsIn(bytes, offset, segmentEnd)) {
+          if (storeTimestampOf(bytes.subarray(at)) <= durableTimestamp) return true
+        }
+        await options.onSlice()
+      }
+      return false
+    })
+    if (found) return true
+  }
+  return false
 }
 
 /** Behind the last record's byte, or a part of one, from `end` on; `end` when there is none. */
@@ -165,7 +216,7 @@ async function keepAside(options: RecoveryOptions, end: number, dirtyEnd: number
           const length = await files.read(fd, buffer, 0, Math.min(READ_BYTES, to - offset), offset - segment.start)
           if (length === 0) break
           const bytes = buffer.subarray(0, length)
-          records += countRecords(bytes, offset, segment.start + segmentSize)
+          for (const _ of recordsIn(bytes, offset, segment.start + segmentSize)) records++
           await files.write(target, bytes, offset - end)
           offset += length
         }
@@ -177,24 +228,21 @@ async function keepAside(options: RecoveryOptions, end: number, dirtyEnd: number
   return { bytes: dirtyEnd - end, records, keptIn }
 }
 
-/** Whole records among bytes that begin anywhere; one that crosses the end of `bytes` is not counted. */
-function countRecords(bytes: Buffer, offset: number, segmentEnd: number): number {
+/** Whole records among bytes that begin anywhere; one that crosses the end of `bytes` is not among them. */
+function* recordsIn(bytes: Buffer, offset: number, segmentEnd: number): Generator<{ at: number }> {
   const magics = [MESSAGE_MAGIC_V1, MESSAGE_MAGIC_V2].map((magic) => {
     const pattern = Buffer.alloc(4)
     pattern.writeInt32BE(magic)
     return pattern
   })
-  let records = 0
-  for (let at = 0; at < bytes.length; ) {
-    const next = Math.min(...magics.map((magic) => bytes.indexOf(magic, at + 4)).filter((found) => found >= 0))
-    if (!Number.isFinite(next)) break
-    const verdict = checkRecord(bytes, next - 4, offset + next - 4, segmentEnd - (offset + next - 4))
-    if (verdict.kind === 'record') {
-      records++
-      at = next - 4 + verdict.size
-    } else at = next
+  for (let from = 0; from < bytes.length; ) {
+    const next = Math.min(...magics.map((magic) => bytes.indexOf(magic, from + 4)).filter((found) => found >= 0))
+    if (!Number.isFinite(next)) return
+    const at = next - 4
+    const verdict = checkRecord(bytes, at, offset + at, segmentEnd - (offset + at))
+    if (verdict.kind === 'record') yield { at }
+    from = verdict.kind === 'record' ? at + verdict.size : next
   }
-  return records
 }
 
 /** A file that begins at the end holds nothing; the log's first one stays, so that its beginning is known. */
@@ -223,7 +271,7 @@ function corrupt(options: RecoveryOptions, offset: number, reason: string): MQCl
   const segment = options.segments.find(({ start }) => offset >= start && offset < start + options.segmentSize)
   const where = segment === undefined ? 'there is no file for it' : `${segment.path} at ${offset - segment.start}`
   return new MQClientException(
-    `the commit log is damaged at offset ${offset} (${where}): ${reason}; everything below offset ${options.durable} had been made durable. ` +
+    `the commit log is damaged at offset ${offset} (${where}): ${reason}; it had been made durable. ` +
       `Restore the file, or open the store with repair: 'truncate', which ends the log there and keeps what is behind it in ${path.join(options.root, CUT_DIR)}`,
     { code: 'STORE_CORRUPT' }
   )

@@ -67,7 +67,7 @@ export class SegmentReader {
       }
       return fd
     }
-    fd = this.#files.openForReading(segment.path)
+    fd = this.#files.openNow(segment.path, 'read')
     this.#open.set(start, fd)
     if (this.#open.size > OPEN_FILES) this.forget(this.#open.keys().next().value!)
     return fd

@@ -1,7 +1,9 @@
 import path from 'node:path'
 import { MQClientException } from '../../internal/errors.ts'
-import { errorCode, type FileLayer, removeFile, withFile } from './file-layer.ts'
-import { COMMIT_LOG_DIR, segmentName, segmentStart } from './log-segment.ts'
+import { errorCode, type FileFacts, type FileLayer, removeFile, withFile } from './file-layer.ts'
+import { CHECKSUMS_DIR } from './log-checksums.ts'
+import { COMMIT_LOG_DIR, NEXT_SEGMENT, segmentName, segmentStart } from './log-segment.ts'
+import { POSITION_FILE } from './position-file.ts'
 
 /** Present while a store is open; left behind by one that did not end orderly. Java's. */
 export const ABORT_FILE = 'abort'
@@ -9,6 +11,12 @@ export const ABORT_FILE = 'abort'
 const LOCK_FILE = 'lock'
 /** What recovery cut off the log. */
 export const CUT_DIR = 'cut'
+
+/** What else a store keeps in its folder, and what it has to be there. */
+const KNOWN_FOLDERS = [COMMIT_LOG_DIR, 'consumequeue', 'index', 'config', CUT_DIR, CHECKSUMS_DIR]
+const KNOWN_FILES = [ABORT_FILE, LOCK_FILE, 'checkpoint', POSITION_FILE, NEXT_SEGMENT]
+/** Queues of batches: a record there stands for many messages, and no other kind of queue can take its place. */
+const BATCH_QUEUES = 'batchconsumequeue'
 
 /** Files of the log as they were found. */
 export interface FoundSegment {
@@ -26,32 +34,60 @@ export interface FoundStore {
 }
 
 /**
- * Looks at a store's folder without touching anything. Undefined when there is none yet.
+ * Looks at a store's folder, and at what it keeps there, without touching anything. False when there is none yet.
  * @throws MQClientException (`STORE_DIRECTORY`) naming the path, what is wrong with it, and what to do.
  */
-export async function inspectStore(
-  files: FileLayer,
-  root: string,
-  segmentSize: number,
-  shortTail: boolean
-): Promise<FoundStore | undefined> {
+export async function inspectFolder(files: FileLayer, root: string): Promise<boolean> {
   const facts = await files.lstat(root)
-  if (facts === undefined) return undefined
+  if (facts === undefined) return false
   if (facts.kind === 'link') throw refused(`${root} is a link: give the folder that it leads to`)
   if (facts.kind !== 'directory') throw refused(`${root} is not a folder`)
-  if (process.platform !== 'win32' && (facts.mode & 0o022) !== 0) {
-    throw refused(`${root} can be written by others (mode ${facts.mode.toString(8)}): chmod go-w ${root}`)
-  }
-  const folder = path.join(root, COMMIT_LOG_DIR)
-  const log = await files.lstat(folder)
-  if (log === undefined) return { segments: [], empty: [] }
-  if (log.kind !== 'directory')
-    throw refused(`${folder} is ${log.kind === 'link' ? 'a link' : 'not a folder'}: the log's files have to be in it`)
-  return inspectLog(files, folder, segmentSize, shortTail)
+  refuseWritableByOthers(root, facts)
+  for (const name of KNOWN_FOLDERS) await inspectKnownFolder(files, path.join(root, name))
+  for (const name of KNOWN_FILES) await inspectKnownFile(files, path.join(root, name))
+  await refuseBatchQueues(files, path.join(root, BATCH_QUEUES))
+  return true
 }
 
-async function inspectLog(files: FileLayer, folder: string, segmentSize: number, shortTail: boolean): Promise<FoundStore> {
+/** A link would lead what is written out of the store. */
+async function inspectKnownFolder(files: FileLayer, folder: string): Promise<void> {
+  const facts = await files.lstat(folder)
+  if (facts === undefined) return
+  if (facts.kind !== 'directory')
+    throw refused(
+      `${folder} is ${facts.kind === 'link' ? 'a link' : 'not a folder'}: the store's files have to be in it, move it away`
+    )
+  refuseWritableByOthers(folder, facts)
+}
+
+async function inspectKnownFile(files: FileLayer, name: string): Promise<void> {
+  const facts = await files.lstat(name)
+  if (facts === undefined || facts.kind === 'file') return
+  throw refused(`${name} is ${facts.kind === 'link' ? 'a link' : 'not a file'}: move it away`)
+}
+
+async function refuseBatchQueues(files: FileLayer, folder: string): Promise<void> {
+  if ((await files.lstat(folder))?.kind !== 'directory' || (await files.readdir(folder)).length === 0) return
+  throw refused(
+    `${folder} holds queues of batches (topics with queue.type=BatchCQ), which are not served here: ` +
+      'open the store with the broker that wrote them, or use another folder'
+  )
+}
+
+function refuseWritableByOthers(folder: string, { mode }: FileFacts): void {
+  if (process.platform === 'win32' || (mode & 0o022) === 0) return
+  throw refused(`${folder} can be written by others (mode ${mode.toString(8)}): chmod go-w ${folder}`)
+}
+
+/**
+ * Looks at the files of the log.
+ * @param shortTail whether the last one may be one that was being zeroed
+ * @throws MQClientException (`STORE_DIRECTORY`) as above
+ */
+export async function inspectLog(files: FileLayer, root: string, segmentSize: number, shortTail: boolean): Promise<FoundStore> {
+  const folder = path.join(root, COMMIT_LOG_DIR)
   const found: FoundSegment[] = []
+  if ((await files.lstat(folder)) === undefined) return { segments: [], empty: [] }
   for (const name of await files.readdir(folder)) {
     const file = path.join(folder, name)
     const facts = await files.lstat(file)
@@ -108,9 +144,8 @@ export async function removeAbort(files: FileLayer, root: string): Promise<void>
 }
 
 async function writeMissing(files: FileLayer, name: string, text: string): Promise<void> {
-  const facts = await files.lstat(name)
-  if (facts === undefined) await withFile(files, name, 'create', (fd) => files.write(fd, Buffer.from(text), 0))
-  else if (facts.kind !== 'file') throw refused(`${name} is not a file: move it away`)
+  if ((await files.lstat(name)) !== undefined) return
+  await withFile(files, name, 'create', (fd) => files.write(fd, Buffer.from(text), 0))
 }
 
 /** The process that holds a POSIX lock on the store's `lock` file, as a running Java broker does; Linux only. */

@@ -6,12 +6,14 @@ import { type ProcessLock, takeProcessLock } from '../../internal/process-lock.t
 import type { MessageStoreConfig } from '../message-store-config.ts'
 import { errorCode, type FileLayer, nodeFiles } from './file-layer.ts'
 import { FileStorage } from './file-storage.ts'
+import { LogChecksums } from './log-checksums.ts'
 import { COMMIT_LOG_DIR, NEXT_SEGMENT } from './log-segment.ts'
 import { type LogPosition, PositionFile } from './position-file.ts'
 import { recoverLog } from './recovery.ts'
 import {
   type FoundSegment,
-  inspectStore,
+  inspectFolder,
+  inspectLog,
   lockedByJava,
   openDirectory,
   refused,
@@ -54,6 +56,8 @@ export interface RecoveryListener {
    * @param dispatched the position on record; undefined when there is none
    */
   load(clean: boolean, dispatched: number | undefined, minOffset: number): Promise<number>
+  /** Store timestamp up to which records had been durable, by Java's checkpoint; asked after {@link load}. */
+  durableTimestamp(): number
   /** Each record from there on. */
   onRecord(bytes: Buffer, physicalOffset: number): void
   /** Between two slices of work. */
@@ -70,6 +74,7 @@ export class StoreFiles {
   readonly #files: FileLayer
   readonly #repair: boolean
   readonly #position: PositionFile
+  readonly #checksums: LogChecksums
   #lock: ProcessLock | undefined
   #open = false
   #lastWritten = Number.NEGATIVE_INFINITY
@@ -81,6 +86,7 @@ export class StoreFiles {
     this.#files = files
     this.#repair = repair === 'truncate'
     this.#position = new PositionFile(files, this.root)
+    this.#checksums = new LogChecksums(files, this.root, deps.config.mappedFileSizeCommitLog, deps.logger)
     this.storage = new FileStorage({ root: this.root, files, ...deps })
   }
 
@@ -93,22 +99,22 @@ export class StoreFiles {
     const { config } = this.#deps
     try {
       const size = config.mappedFileSizeCommitLog
-      if ((await this.#files.lstat(this.root)) !== undefined) await this.#takeLock()
+      if (await inspectFolder(this.#files, this.root)) await this.#takeLock()
       const position = await this.#position.read()
       if (position !== undefined && position.segmentSize !== size) {
         throw refused(
           `${path.join(this.root, COMMIT_LOG_DIR)} was written with mappedFileSizeCommitLog ${position.segmentSize}, not ${size}: open the store with that`
         )
       }
-      const found = await inspectStore(this.#files, this.root, size, position !== undefined)
+      const found = await inspectLog(this.#files, this.root, size, position !== undefined)
       const clean = !(await wasAborted(this.#files, this.root))
       await openDirectory(this.#files, this.root)
       await this.#takeLock()
       this.#open = true
-      for (const name of found?.empty ?? []) await this.#files.unlink(name)
+      for (const name of found.empty) await this.#files.unlink(name)
       await this.#removeNext()
       await this.#position.open()
-      await this.#recover(found?.segments ?? [], position, clean, listener)
+      await this.#recover(found.segments, position, clean, listener)
     } catch (error) {
       await this.#release()
       throw unusable(this.root, error)
@@ -140,6 +146,8 @@ export class StoreFiles {
         repair: this.#repair,
         clean: clean && position !== undefined,
         logger,
+        checksums: this.#checksums,
+        durableTimestamp: clean ? Number.POSITIVE_INFINITY : listener.durableTimestamp(),
         onRecord: (bytes, offset) => {
           // What is before was dispatched long ago; it is only looked at.
           if (offset >= from) listener.onRecord(bytes, offset)
@@ -151,6 +159,7 @@ export class StoreFiles {
     } else if (position === undefined) await this.#writeSynced(0, 0)
     listener.onEnd(end)
     const starts = segments.map(({ start }) => start).filter((start) => start < end || start === minOffset)
+    await this.#checksums.open(starts, end)
     this.storage.attach(starts, end)
   }
 
@@ -169,8 +178,10 @@ export class StoreFiles {
     const now = this.#deps.clock.monotonic()
     if (!this.#open || this.#writing !== undefined || now - this.#lastWritten < POSITION_MILLIS) return
     this.#lastWritten = now
-    this.#writing = this.#write({ durable: this.storage.flushedWhere, dispatched })
+    const durable = this.storage.flushedWhere
+    this.#writing = this.#write({ durable, dispatched })
       .catch((error: unknown) => this.#deps.logger.warn(`the durable position could not be written: ${logText(error)}`))
+      .then(() => this.#checksums.cover({ begin: this.storage.minOffset, durable }))
       .finally(() => {
         this.#writing = undefined
       })
@@ -182,11 +193,12 @@ export class StoreFiles {
   async close(orderly: boolean, dispatched: number): Promise<void> {
     if (!this.#open) return
     this.#open = false
-    const { flushedWhere } = this.storage
+    const { minOffset, flushedWhere } = this.storage
     try {
       await this.#writing
       await this.storage.close()
       if (!orderly) return
+      await this.#checksums.cover({ begin: minOffset, durable: flushedWhere }, true)
       await this.#writeSynced(flushedWhere, dispatched)
       await removeAbort(this.#files, this.root)
     } finally {

@@ -12,7 +12,13 @@ import { message } from '../store-fixture.ts'
 const folder = storeFolders()
 /** Every fourth call on each run, beginning with one that the seed chooses; all of them with `npm run torture`. */
 const EVERY = process.env.TORTURE === '1' ? 1 : 4
-const CONFIG: Partial<MessageStoreConfig> = { mappedFileSizeCommitLog: 4096, maxHashSlotNum: 100, maxIndexNum: 400 }
+/** Several files of log, queue and index: ten units a queue file, eleven keys an index file. */
+const CONFIG: Partial<MessageStoreConfig> = {
+  mappedFileSizeCommitLog: 4096,
+  mappedFileSizeConsumeQueue: 200,
+  maxHashSlotNum: 20,
+  maxIndexNum: 12
+}
 const CHANGES: ReadonlySet<FileOperation> = new Set([
   'mkdir',
   'open',
@@ -23,7 +29,12 @@ const CHANGES: ReadonlySet<FileOperation> = new Set([
   'fdatasync',
   'syncDirectory',
   'rename',
-  'unlink'
+  'unlink',
+  'writeNow',
+  'truncateNow',
+  'fdatasyncNow',
+  'unlinkNow',
+  'rmdirNow'
 ])
 
 function newStore(root: string, config: Partial<MessageStoreConfig>, files?: FaultyFiles): DefaultMessageStore {
@@ -65,7 +76,9 @@ async function crashPoints(config: Partial<MessageStoreConfig>): Promise<CrashPo
     await store.start()
     for (let i = 0; i < 8; i++) {
       const bodies = Array.from({ length: 3 }, (_, k) => `${run}-${i}-${k}`.padEnd(150 + i * 40, '.'))
-      const results = await Promise.all(bodies.map((body) => store.asyncPutMessage(message({ body }))))
+      const results = await Promise.all(
+        bodies.map((body) => store.asyncPutMessage(message({ body, props: { KEYS: `k${run}-${i}` } })))
+      )
       results.forEach(({ status }, k) => {
         expect(status).toBe('PUT_OK')
         acked.push(bodies[k]!)
@@ -78,7 +91,7 @@ async function crashPoints(config: Partial<MessageStoreConfig>): Promise<CrashPo
 
 describe('a crash before any call that changes a file', () => {
   it.each(['SYNC_FLUSH', 'ASYNC_FLUSH'] as const)(
-    'fault-S5 %s: the store opens, has all that was acknowledged in order, and goes on',
+    'fault-S5 %s: the store opens, has all that was acknowledged in order, by queue and by key, and goes on',
     { timeout: 60_000 },
     async (flushDiskType) => {
       const points = await crashPoints({ flushDiskType })
@@ -93,6 +106,11 @@ describe('a crash before any call that changes a file', () => {
         }
         expect(bodies.slice(0, acked.length), `before ${call}`).toEqual(acked)
         expect(bodies.length - acked.length, `before ${call}`).toBeLessThanOrEqual(3)
+        const keys = new Set(acked.map((body) => `k${body.slice(0, 3)}`))
+        for (const key of keys) {
+          const found = store.queryMessage('T', key, 64, 0, Number.MAX_SAFE_INTEGER).messages.length
+          expect(found, `${key} before ${call}`).toBe(bodies.filter((body) => body.startsWith(key.slice(1))).length)
+        }
         const next = await store.asyncPutMessage(message({ body: 'next' }))
         expect([next.status, next.appendResult?.logicsOffset], `before ${call}`).toEqual(['PUT_OK', bodies.length])
         await store.shutdown()

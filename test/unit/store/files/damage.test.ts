@@ -16,7 +16,7 @@ const SEGMENT = 8192
 const BODY = 120
 /** Flips at random positions; every bit of three records' heads with `DAMAGE_FLIPS` above 1,000. */
 const FLIPS = Number(process.env.DAMAGE_FLIPS ?? 300)
-const CONFIG = { mappedFileSizeCommitLog: SEGMENT, maxHashSlotNum: 100, maxIndexNum: 400 }
+const CONFIG = { mappedFileSizeCommitLog: SEGMENT, mappedFileSizeConsumeQueue: 2000, maxHashSlotNum: 100, maxIndexNum: 400 }
 
 /** Parts of a record: where a flip is found for certain, and where nothing of RocketMQ's format can tell. */
 const CHECKED = [
@@ -57,6 +57,7 @@ async function open(disk: ModelDisk, root: string, repair?: 'truncate'): Promise
   let end = -1
   await files.open({
     load: async (_, __, minOffset) => minOffset,
+    durableTimestamp: () => 0,
     onRecord: () => {},
     onSlice: async () => {},
     onEnd: (offset) => {

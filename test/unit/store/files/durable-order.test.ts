@@ -24,7 +24,13 @@ describe('what is on the platter', () => {
     const changes: string[] = []
     disk.onChange = (operation, name) => changes.push(`${operation} ${path.relative(root, name)}`)
     const store = new DefaultMessageStore(
-      { mappedFileSizeCommitLog: SEGMENT, flushDiskType: 'SYNC_FLUSH', maxHashSlotNum: 100, maxIndexNum: 400 },
+      {
+        mappedFileSizeCommitLog: SEGMENT,
+        flushDiskType: 'SYNC_FLUSH',
+        mappedFileSizeConsumeQueue: 2000,
+        maxHashSlotNum: 100,
+        maxIndexNum: 400
+      },
       { clock: new HeldClock(), logger: silentLogger, files: { root, files: disk } }
     )
     await store.start()
@@ -112,7 +118,7 @@ describe('a wall clock that jumps', () => {
       1_700_000_000_000, 1_700_003_600_000, 1_699_996_400_000, 0, -3_600_000, 2_208_988_800_000, 1_700_000_000_000
     ]) {
       const store = new DefaultMessageStore(
-        { mappedFileSizeCommitLog: SEGMENT, maxHashSlotNum: 100, maxIndexNum: 400 },
+        { mappedFileSizeCommitLog: SEGMENT, mappedFileSizeConsumeQueue: 2000, maxHashSlotNum: 100, maxIndexNum: 400 },
         { clock: new HeldClock(at), logger: silentLogger, files: { root } }
       )
       await store.start()
@@ -145,7 +151,14 @@ describe('a wall clock that jumps', () => {
     const files = new FaultyFiles()
     const hold = deferred<void>()
     const store = new DefaultMessageStore(
-      { mappedFileSizeCommitLog: SEGMENT, flushDiskType: 'SYNC_FLUSH', syncFlushTimeout: 2000 },
+      {
+        mappedFileSizeCommitLog: SEGMENT,
+        flushDiskType: 'SYNC_FLUSH',
+        syncFlushTimeout: 2000,
+        mappedFileSizeConsumeQueue: 2000,
+        maxHashSlotNum: 100,
+        maxIndexNum: 400
+      },
       { clock, logger: silentLogger, files: { root, files } }
     )
     await store.start()
