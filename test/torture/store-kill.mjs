@@ -6,7 +6,7 @@
 // The broker is a process of its own (dist/cli.js) with files of 256 KiB; the sender and its journal are this process. After each kill the
 // folder is opened here, and every message is compared with what was sent. Prints a line a mode; ends with 1 when one of them fails.
 import { randomInt } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -16,11 +16,19 @@ import { check, loadUntil, mulberry, newJournal, startBroker } from './support/r
 const CYCLES_A_FOLDER = 5
 const EARLY = { NODE_OPTIONS: `--import=${new URL('early-writes.mjs', import.meta.url).href}` }
 
+/** What the log has on the disk: the broker's start looks through no more than that. */
+function logBytes(dir) {
+  const log = path.join(dir, 'commitlog')
+  if (!existsSync(log)) return 0
+  return readdirSync(log).reduce((sum, name) => sum + statSync(path.join(log, name)).blocks * 512, 0)
+}
+
 async function torture(flush, cycles, seed) {
   const random = mulberry(seed)
   const restarts = []
   let acked = 0
   let failures = 0
+  let largest = 0
   let dir
   let journal
   for (let cycle = 0; cycle < cycles; cycle++) {
@@ -29,6 +37,7 @@ async function torture(flush, cycles, seed) {
       dir = path.join(mkdtempSync(path.join(tmpdir(), 'store-kill-')), 'store')
       journal = newJournal()
     }
+    largest = Math.max(largest, logBytes(dir))
     const began = performance.now()
     const before = journal.acked.size
     const broker = await startBroker(dir, flush, control ? EARLY : {})
@@ -48,9 +57,11 @@ async function torture(flush, cycles, seed) {
   }
   if (dir !== undefined) rmSync(path.dirname(dir), { recursive: true, force: true })
   restarts.sort((a, b) => a - b)
-  const p99 = restarts[Math.min(Math.floor(restarts.length * 0.99), restarts.length - 1)] ?? Number.NaN
+  const percentile = (share) =>
+    Math.round(restarts[Math.min(Math.floor(restarts.length * share), restarts.length - 1)] ?? Number.NaN)
+  const restarted = `process start to first answer p50 ${percentile(0.5)} ms, p99 ${percentile(0.99)} ms with a log of up to ${(largest / 2 ** 20).toFixed(1)} MiB`
   console.log(
-    `${flush === 'sync' ? 'fault-S1' : 'fault-S2'} kill -9, ${flush}: ${cycles} cycles, ${acked} acknowledged, ${failures} failures, process start to first answer p99 ${Math.round(p99)} ms, seed ${seed}, ${new Date().toISOString().slice(0, 10)}`
+    `${flush === 'sync' ? 'fault-S1' : 'fault-S2'} kill -9, ${flush}: ${cycles} cycles, ${acked} acknowledged, ${failures} failures, ${restarted}, seed ${seed}, ${new Date().toISOString().slice(0, 10)}`
   )
   return failures
 }
