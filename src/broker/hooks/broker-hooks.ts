@@ -3,8 +3,11 @@ import { type Logger, logText } from '../../internal/logger.ts'
 
 /** What a broker's send hook sees; Java's `org.apache.rocketmq.broker.mqtrace.SendMessageContext`. */
 export interface BrokerSendMessageContext {
+  /** The broker that got the send. */
   readonly brokerName: string
+  /** Group of the producer. */
   readonly producerGroup: string
+  /** As it was sent; a delayed message is stored elsewhere. */
   readonly topic: string
   /** The queue asked for, negative for any; after the send the one that was taken. */
   queueId: number
@@ -20,17 +23,23 @@ export interface BrokerSendMessageContext {
   readonly msgUniqueKey: string
   /** Response code; from here on only after the send. */
   code?: number
+  /** Remark of a refusal. */
   errorMsg?: string | undefined
   /** Offset message id of a stored message. */
   msgId?: string | undefined
+  /** Place of a stored message in its queue. */
   queueOffset?: number | undefined
 }
 
 /** What a broker's consume hook sees; Java's `org.apache.rocketmq.broker.mqtrace.ConsumeMessageContext`. */
 export interface BrokerConsumeMessageContext {
+  /** The broker that was asked. */
   readonly brokerName: string
+  /** Group of the consumer. */
   readonly consumerGroup: string
+  /** Topic that is pulled; of a send-back that of the message. */
   readonly topic: string
+  /** Its queue. */
   readonly queueId: number
   /** `host:port` of the consumer. */
   readonly clientHost: string
@@ -51,8 +60,11 @@ export interface BrokerConsumeMessageContext {
  * {@link AbortProcessException} before the send, which becomes the answer.
  */
 export interface BrokerSendMessageHook {
+  /** Names it in log lines. */
   hookName: string
+  /** Before the broker looks at the send. */
   sendMessageBefore(context: BrokerSendMessageContext): void
+  /** Once for each send that no hook aborted, when its outcome is known. */
   sendMessageAfter(context: BrokerSendMessageContext): void
 }
 
@@ -61,8 +73,11 @@ export interface BrokerSendMessageHook {
  * {@link AbortProcessException} before, which becomes the answer.
  */
 export interface BrokerConsumeMessageHook {
+  /** Names it in log lines. */
   hookName: string
+  /** Before the answer to a pull leaves; a pull that is held is shown when it is answered. */
   consumeMessageBefore(context: BrokerConsumeMessageContext): void
+  /** When a message that was sent back is stored again. */
   consumeMessageAfter(context: BrokerConsumeMessageContext): void
 }
 
@@ -73,8 +88,11 @@ export interface BrokerConsumeMessageHook {
  * throw new AbortProcessException(215, 'too many sends of this group')
  */
 export class AbortProcessException extends Error {
+  /** Tells it apart from what hooks throw by mistake. */
   override readonly name = 'AbortProcessException'
+  /** Code of the answer. */
   readonly responseCode: number
+  /** Remark of the answer. */
   readonly errorMessage: string
 
   /** @param responseCode one of RocketMQ's response codes, -32768 to 32767. */
