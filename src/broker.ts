@@ -54,5 +54,5 @@ export type { MessageFilter, StoredMessage } from './loopback/stored-messages.ts
 export type { NamesrvConfig } from './nameserver/namesrv-config.ts'
 export type { BrokerRole, FlushDiskType, MessageStoreConfig } from './store/message-store-config.ts'
 export { MemoryNetwork } from './transport/memory-network.ts'
-export type { Network, NetworkListener, NetworkSocket, TlsServerOptions } from './transport/network.ts'
+export type { Network, NetworkListener, NetworkListenOptions, NetworkSocket, TlsServerOptions } from './transport/network.ts'
 export type { TransportStats } from './transport/transport-stats.ts'
