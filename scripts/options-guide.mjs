@@ -27,8 +27,7 @@ const SECTIONS = [
   ['`tls` of the client', 'Besides these, what `tls.connect` of Node.js takes.', 'TlsClientOptions'],
   ['`credentials`', 'Either the keys or a file that holds them.', 'Credentials', 'KeyFile'],
   ['A message', '`new Message({ ... })`.', 'MessageOptions'],
-  ['A send', '`producer.send(message, { ... })`.', 'SendOptions'],
-  ['A request', '`producer.request(message, { ... })`.', 'RequestOptions'],
+  ['A send', '`producer.send(message, { ... })`; `request` takes the same.', 'SendOptions'],
   [
     'Calls that ask',
     'The last argument of `createTopic`, `searchOffset` and the like.',
@@ -63,8 +62,10 @@ const COMMANDS = ['broker', 'send', 'bench', 'bench-store']
 
 const api = JSON.parse(readFileSync(`${root}.cache/api/api.json`, 'utf8'))
 const interfaces = new Map()
-for (const module of api.children)
-  for (const child of module.children ?? []) interfaces.set(child.name, interfaces.get(child.name) ?? child)
+// What two entries export is described in one and referred to in the other.
+for (const { children = [] } of api.children) {
+  for (const child of children) if (child.children !== undefined || !interfaces.has(child.name)) interfaces.set(child.name, child)
+}
 
 /** Markdown of a docstring on one line; links become code. */
 const prose = (parts = []) =>
@@ -84,6 +85,7 @@ function rowsOf(name) {
   if (members.length === 0) throw new Error(`${name} has no members`)
   return members
     .filter(({ inheritedFrom }) => inheritedFrom === undefined)
+    .sort((a, b) => Number(a.flags.isOptional ?? false) - Number(b.flags.isOptional ?? false))
     .map(({ name: option, flags, comment, type }) => {
       const own = comment ?? type?.declaration?.signatures?.[0]?.comment
       const stated = prose(own?.blockTags?.find(({ tag }) => tag === '@default')?.content)

@@ -74,6 +74,7 @@ export type {
   Network,
   NetworkConnectOptions,
   NetworkListener,
+  NetworkListenOptions,
   NetworkSocket,
   TlsClientOptions,
   TlsServerOptions

@@ -61,7 +61,7 @@ export interface DefaultMQProducerOptions extends ClientOptions {
   /** Most bytes of a body, before compression; of a batch, of all of it. @default 4194304 */
   maxMessageSize?: number | undefined
   /**
-   * Limit the sends under way to the two numbers below. Java limits only sends with a callback, and only when asked to.
+   * Limit the sends under way to `backPressureForAsyncSendNum` and `backPressureForAsyncSendSize`. Java limits only sends with a callback, and only when asked to.
    * @default true
    */
   enableBackpressureForAsyncMode?: boolean | undefined

@@ -1,0 +1,176 @@
+// Hours of mixed load with faults (process-R9): nothing that was acknowledged may be missing, and a message may cost no more at the end than
+// it did at the beginning.
+//
+//   node --expose-gc test/torture/soak.mjs [--minutes 120] [--round-seconds 10] [--lanes 32] [--seed N]
+//
+// Producer and two brokers are this process, over TCP. A round is load of every kind under some faults drawn by the seed, then a fifth of
+// it without faults, which is measured; then every acknowledged id has to be there (delayed and transactional ones as soon as they are
+// due), and the broker is reset. Cost is processor time a message, so that other work on the machine does not count. Prints a line a
+// round; ends with 1 when something failed.
+import { randomInt } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { LoopbackBroker } from '../../dist/broker.js'
+import { LocalTransactionState, Message, selectMessageQueueByHash, TransactionMQProducer } from '../../dist/index.js'
+import { mulberry } from './support/rig.mjs'
+
+/** The last tenth of the rounds may cost so many times what the first tenth did. */
+const MOST_COST = 1.25
+/** Heap after a collection may grow so many KiB a round, by least squares over the second half; told by fewer rounds than that, nothing. */
+const MOST_HEAP_SLOPE = 64
+const LEAST_ROUNDS = 20
+/** Delayed messages and open transactions are due by then. */
+const SETTLE_MILLIS = 30_000
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '120' },
+    'round-seconds': { type: 'string', default: '10' },
+    lanes: { type: 'string', default: '32' },
+    seed: { type: 'string' }
+  }
+})
+const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
+const random = mulberry(seed)
+const pick = (list) => list[Math.floor(random() * list.length)]
+const endAt = performance.now() + Number(values.minutes) * 60_000
+const roundMillis = Number(values['round-seconds']) * 1000
+const lanes = Number(values.lanes)
+
+const broker = await LoopbackBroker.start({
+  brokers: 2,
+  seed,
+  topics: { Orders: { queues: 4 } },
+  storeConfig: { maxBytes: 128 * 1024 * 1024, whenFull: 'dropOldest', flushDiskType: 'SYNC_FLUSH' },
+  brokerConfig: { transactionCheckInterval: 1000, transactionTimeOut: 500 }
+})
+const producer = new TransactionMQProducer({
+  producerGroup: 'soak',
+  ...broker.clientOptions(),
+  retryTimesWhenSendFailed: 5,
+  transactionListener: {
+    executeLocalTransaction: () => LocalTransactionState.COMMIT_MESSAGE,
+    checkLocalTransaction: () => LocalTransactionState.COMMIT_MESSAGE
+  }
+})
+await producer.start()
+
+const message = (more = {}) =>
+  new Message({ topic: 'Orders', tags: 't', keys: ['k'], body: 'x'.repeat(100 + Math.floor(random() * 900)), ...more })
+/** What a lane does, and how often among 100. Each resolves to the ids that the broker has acknowledged. */
+const KINDS = [
+  [50, async () => [(await producer.send(message())).msgId]],
+  [
+    15,
+    () =>
+      new Promise((resolve, reject) =>
+        producer.send(message(), {}, (error, result) => (error ? reject(error) : resolve([result.msgId])))
+      )
+  ],
+  [15, async () => (await producer.send([message(), message(), message()])).msgId.split(',')],
+  [10, async () => [(await producer.send(message(), { selector: selectMessageQueueByHash, arg: pick(['a', 'b', 'c']) })).msgId]],
+  [5, () => producer.sendOneway(message()).then(() => [])],
+  [3, async () => [(await producer.send(message({ delayTimeLevel: 1 }))).msgId]],
+  [2, async () => [(await producer.sendMessageInTransaction(message(), undefined)).msgId]]
+].flatMap(([share, run]) => Array(share).fill(run))
+
+const sends = { code: ['SEND_MESSAGE_V2', 'SEND_BATCH_MESSAGE'] }
+const FAULTS = [
+  () => ({
+    when: { ...sends, probability: 0.02 },
+    then: { kind: 'respond', code: pick(['SYSTEM_BUSY', 'SYSTEM_ERROR', 'TOPIC_NOT_EXIST']) }
+  }),
+  () => ({ when: { ...sends, probability: 0.02 }, then: { kind: 'delay', millis: 1 + Math.floor(random() * 50) } }),
+  () => ({ when: { ...sends, probability: 0.002 }, then: { kind: 'drop', when: pick(['before', 'after']) } }),
+  () => ({ when: { ...sends, probability: 0.002 }, then: { kind: 'close', when: pick(['before', 'insteadOfReply', 'after']) } }),
+  () => ({
+    when: { ...sends, probability: 0.002 },
+    then: { kind: pick(['truncate', 'garbageHeader', 'oversizedLength', 'wrongOpaque']) }
+  }),
+  () => ({ when: { ...sends, probability: 0.02 }, then: { kind: 'duplicate' } }),
+  () => ({ when: { ...sends, nth: 500 }, then: { kind: 'halfOpen' } }),
+  () => ({ when: { ...sends, nth: 1000 }, then: { kind: 'kill', restartAfter: 200 } }),
+  () => ({ when: { topic: 'Orders', probability: 0.02 }, then: { kind: 'diskFull' } }),
+  () => ({ when: { topic: 'Orders', probability: 0.05 }, then: { kind: 'slowSync', millis: 5 } }),
+  () => ({
+    when: { topic: 'Orders', probability: 0.02 },
+    then: { kind: 'storeStatus', status: pick(['FLUSH_DISK_TIMEOUT', 'SLAVE_NOT_AVAILABLE']) }
+  }),
+  () => ({ then: { kind: pick(['staleRoute', 'nameServerDown']) } })
+]
+
+async function load(millis) {
+  const acknowledged = []
+  let failed = 0
+  const until = performance.now() + millis
+  const cpu = process.cpuUsage()
+  await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      while (performance.now() < until) {
+        try {
+          acknowledged.push(...(await pick(KINDS)()))
+        } catch {
+          failed++
+          await sleep(5)
+        }
+      }
+    })
+  )
+  const { user, system } = process.cpuUsage(cpu)
+  return { acknowledged, failed, cost: (user + system) / Math.max(1, acknowledged.length) }
+}
+
+/** The acknowledged ids that nobody can consume, once everything that waits is due. */
+async function missing(acknowledged) {
+  const until = performance.now() + SETTLE_MILLIS
+  for (;;) {
+    const stored = new Set(broker.messages('Orders').map(({ msgId }) => msgId))
+    const lost = acknowledged.filter((id) => !stored.has(id))
+    if (lost.length === 0 || performance.now() > until) return { lost, copies: broker.messageCount('Orders') - stored.size }
+    await sleep(250)
+  }
+}
+
+const rounds = []
+let lost = 0
+do {
+  const faults = Array.from({ length: 1 + Math.floor(random() * 4) }, () => broker.faults.add(pick(FAULTS)()))
+  const { acknowledged, failed } = await load(roundMillis * 0.8)
+  const struck = faults.map(({ fault, hits }) => `${fault.then.kind} ${hits}`).join(', ')
+  broker.faults.clear()
+  // What was cut off comes back before it is measured.
+  await sleep(500)
+  const calm = await load(roundMillis * 0.2)
+  const { cost } = calm
+  acknowledged.push(...calm.acknowledged)
+  const checked = await missing(acknowledged)
+  lost += checked.lost.length
+  await broker.reset({ keepTopics: true })
+  globalThis.gc?.()
+  const heap = process.memoryUsage().heapUsed / 1024
+  rounds.push({ acknowledged: acknowledged.length, cost, heap })
+  console.log(
+    `round ${rounds.length}: ${acknowledged.length} acknowledged, ${failed} failed, ${checked.lost.length} lost, ${checked.copies} copies, ${cost.toFixed(1)} µs a message, heap ${(heap / 1024).toFixed(1)} MiB; ${struck}`
+  )
+} while (performance.now() < endAt)
+
+const mean = (list, of) => list.reduce((sum, each) => sum + of(each), 0) / list.length
+const tenth = Math.max(1, Math.floor(rounds.length / 10))
+// The first round compiles.
+const early = rounds.slice(rounds.length > 2 ? 1 : 0)
+const costRatio = mean(early.slice(-tenth), ({ cost }) => cost) / mean(early.slice(0, tenth), ({ cost }) => cost)
+const half = rounds.slice(Math.floor(rounds.length / 2))
+const at = mean(
+  half.map((_, i) => i),
+  (i) => i
+)
+const spread = half.reduce((sum, _, i) => sum + (i - at) ** 2, 0)
+const slope = spread === 0 ? 0 : half.reduce((sum, { heap }, i) => sum + (i - at) * heap, 0) / spread
+await producer.shutdown()
+await broker.close()
+const sum = rounds.reduce((all, { acknowledged }) => all + acknowledged, 0)
+console.log(
+  `process-R9 soak, ${values.minutes} minutes: ${rounds.length} rounds, ${sum} acknowledged, ${lost} lost, last tenth costs ${costRatio.toFixed(2)} times the first, heap ${slope.toFixed(1)} KiB a round, seed ${seed}, ${new Date().toISOString().slice(0, 10)}`
+)
+const slower = rounds.length >= LEAST_ROUNDS && (costRatio > MOST_COST || slope > MOST_HEAP_SLOPE)
+if (lost > 0 || slower) process.exitCode = 1
