@@ -179,7 +179,8 @@ describe('a producer under the faults of the loopback broker', () => {
     const broker = await start({ brokers: 2 })
     const producer = await produce(broker, { retryTimesWhenSendFailed: 3, compressMsgBodyOverHowmuch: 100 })
     broker.faults.add({ when: SENDS, then: { kind: 'respond', code: 'SYSTEM_BUSY' }, times: 1 })
-    broker.faults.add({ when: SENDS, then: { kind: 'close', when: 'insteadOfReply' }, times: 1 })
+    // The first answer is the refusal.
+    broker.faults.add({ when: { ...SENDS, nth: 2 }, then: { kind: 'close', when: 'insteadOfReply' } })
     const body = Buffer.alloc(1000, 'a')
     const sending = producer.send(new Message({ topic: 'Orders', body }))
     body.fill('b')
