@@ -95,6 +95,17 @@ const STEPS = [
     trials: 1_250_000,
     slice: 250_000,
     ...vitest('test/hostile/mutated-frames.test.ts', 'FUZZ_FRAMES')
+  },
+  {
+    id: 'process-R9',
+    what: 'minutes of mixed load with faults',
+    trials: 120,
+    slice: 5,
+    command: (count, seed) => [
+      process.execPath,
+      ['--expose-gc', 'test/torture/soak.mjs', '--minutes', `${count}`, '--seed', `${seed}`]
+    ],
+    counted: { acknowledged: /rounds, (\d+) acknowledged/ }
   }
 ]
 
