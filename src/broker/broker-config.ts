@@ -104,6 +104,12 @@ export interface BrokerConfig {
   maxQueueLockNum: number
   /** Most connections of one port; further ones are closed at once. Java has no such limit. @default 20000 */
   maxConnectionNum: number
+  /** How consumers that leave the assignment of queues to the broker get messages, where code 401 said nothing: PULL or POP. @default 'PULL' */
+  defaultMessageRequestMode: string
+  /** With POP: how many further members share a member's queues; -1: all share all. @default -1 */
+  defaultPopShareQueueNum: number
+  /** Most messages that are popped and not acknowledged, of all groups; beyond it pops are answered with 209. @default 200000 */
+  popCkMaxBufferSize: number
 }
 
 export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
@@ -155,7 +161,10 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   maxSubscriptionNum: 200_000,
   maxConsumerOffsetNum: 1_000_000,
   maxQueueLockNum: 200_000,
-  maxConnectionNum: 20_000
+  maxConnectionNum: 20_000,
+  defaultMessageRequestMode: 'PULL',
+  defaultPopShareQueueNum: -1,
+  popCkMaxBufferSize: 200_000
 }
 
 /** Names end up in topic names, in properties and in routes. */
@@ -198,7 +207,9 @@ const BOUNDS: { readonly [K in keyof BrokerConfig as BrokerConfig[K] extends num
   maxSubscriptionNum: ENTRIES,
   maxConsumerOffsetNum: ENTRIES,
   maxQueueLockNum: ENTRIES,
-  maxConnectionNum: ENTRIES
+  maxConnectionNum: ENTRIES,
+  defaultPopShareQueueNum: [-1, 0x7fffffff],
+  popCkMaxBufferSize: [1, 10_000_000]
 }
 
 /**
@@ -227,6 +238,9 @@ function checkBrokerSetting(name: string, value: unknown): void {
   }
   if ((name === 'brokerName' || name === 'brokerClusterName' || name === 'msgTraceTopicName') && !NAME.test(value as string)) {
     throw bad(`${name} is "${logText(value)}": allowed are 1 to 127 of the characters %|a-zA-Z0-9_-`)
+  }
+  if (name === 'defaultMessageRequestMode' && value !== 'PULL' && value !== 'POP') {
+    throw bad(`defaultMessageRequestMode is "${String(value)}": allowed are PULL and POP`)
   }
   // The value becomes a property of every stored message.
   if (name === 'regionId' && !/^[\x20-\x7e]{1,127}$/.test(value as string)) {

@@ -34,10 +34,15 @@ import { HAService } from './ha/ha-service.ts'
 import { registerHandlers } from './handlers/handlers.ts'
 import { BrokerHooks } from './hooks/broker-hooks.ts'
 import { InFlightRequests } from './in-flight-requests.ts'
+import { MessageRequestModeManager } from './loadbalance/message-request-mode-manager.ts'
+import { TopicRouteInfoManager } from './loadbalance/topic-route-info-manager.ts'
+import { PopLongPollingService } from './longpolling/pop-long-polling-service.ts'
 import { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import { NameServerRegistration } from './name-server-registration.ts'
 import { isLegalTopic } from './names.ts'
 import { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
+import { type InFlightMessage, InFlightMessages, type PoppedQueue } from './pop/in-flight-messages.ts'
+import { PopReviveService } from './pop/pop-revive-service.ts'
 import { ScheduleMessageService } from './schedule/schedule-message-service.ts'
 import { SlaveSynchronize } from './slave/slave-synchronize.ts'
 import { BrokerStatsManager } from './stats/broker-stats-manager.ts'
@@ -51,6 +56,8 @@ export type { BrokerControllerOptions } from './broker-controller-options.ts'
 
 /** How often clients are looked for that have not been heard of, and counters are sampled, ms. */
 const CLIENT_SCAN_MILLIS = 10_000
+/** Pause before a popped message of the time before is given back, while the broker starts, ms. */
+const UNTIL_STARTED_MILLIS = 100
 
 type State = 'CREATED' | 'STARTING' | 'RUNNING' | 'SUSPENDED' | 'STOPPED'
 
@@ -75,6 +82,10 @@ export class BrokerController implements BrokerServices {
   readonly rebalanceLockManager: RebalanceLockManager
   readonly filterFactory = new FilterFactory()
   readonly pullRequestHoldService: PullRequestHoldService
+  readonly inFlightMessages: InFlightMessages
+  readonly popLongPollingService: PopLongPollingService
+  readonly messageRequestModeManager: MessageRequestModeManager
+  readonly topicRouteInfoManager: TopicRouteInfoManager
   readonly brokerStatsManager: BrokerStatsManager
   readonly broker2Client: Broker2Client
   /** Told of sends and pulls; see {@link BrokerHooks.registerSendMessageHook}. */
@@ -85,6 +96,7 @@ export class BrokerController implements BrokerServices {
   readonly scheduleMessageService: ScheduleMessageService
   readonly timerMessageStore: TimerMessageStore
   readonly #ports: BrokerPorts
+  readonly #popReviveService: PopReviveService
   readonly #client: RemotingClient
   readonly #registration: NameServerRegistration
   readonly #transactionalMessageCheckService: TransactionalMessageCheckService
@@ -131,6 +143,13 @@ export class BrokerController implements BrokerServices {
     this.#firstTopics = new Set(this.topicConfigManager.topicConfigTable.keys())
     this.subscriptionGroupManager = new SubscriptionGroupManager(config, clock, () => this.#configFiles?.groupsChanged())
     this.consumerOffsetManager = new ConsumerOffsetManager(config.maxConsumerOffsetNum)
+    this.messageRequestModeManager = new MessageRequestModeManager(() => this.#configFiles?.requestModesChanged())
+    this.inFlightMessages = new InFlightMessages({
+      clock,
+      logger,
+      commit: (queue, offset) => this.#consumed(queue, offset),
+      timeEnded: (message) => this.#timeEnded(message)
+    })
     this.#configFiles = options.storeFiles && this.#openConfigFiles(path.join(options.storeFiles.root, 'config'))
     this.broker2Client = new Broker2Client(logger)
     this.producerManager = new ProducerManager(clock, config.maxProducerNum)
@@ -139,10 +158,17 @@ export class BrokerController implements BrokerServices {
     )
     this.rebalanceLockManager = new RebalanceLockManager(clock, config.maxQueueLockNum)
     this.pullRequestHoldService = new PullRequestHoldService(clock)
+    this.popLongPollingService = new PopLongPollingService(clock)
     this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName)
     const timed = { store: this.store, stats: this.brokerStatsManager, clock, logger }
     this.scheduleMessageService = new ScheduleMessageService(timed)
     this.timerMessageStore = new TimerMessageStore(timed)
+    this.#popReviveService = new PopReviveService({
+      ...timed,
+      topicConfigManager: this.topicConfigManager,
+      inFlight: () => this.inFlightMessages,
+      storeHost: () => this.storeHost
+    })
     this.#hasAcl = options.acl !== undefined
     const acl = options.acl && new PlainPermissionManager(options.acl, clock)
     const server = (port: number, fast: boolean): RemotingServer => {
@@ -174,13 +200,22 @@ export class BrokerController implements BrokerServices {
     const signing = ownRequestsHook(options.acl)
     const rpcHooks = signing === undefined ? [] : [signing]
     this.#client = new RemotingClient({ network, clock, logger, tls: options.namesrvTls, rpcHooks })
+    const namesrvAddrs = addresses(options.namesrvAddr)
+    this.topicRouteInfoManager = new TopicRouteInfoManager({
+      client: this.#client,
+      clock,
+      logger,
+      brokerName: config.brokerName,
+      topicConfigManager: this.topicConfigManager,
+      namesrvAddrs
+    })
     this.#registration = new NameServerRegistration({
       client: this.#client,
       clock,
       logger,
       config,
       topicConfigManager: this.topicConfigManager,
-      namesrvAddrs: addresses(options.namesrvAddr),
+      namesrvAddrs,
       onMaster: ({ masterAddr, haServerAddr }) => {
         this.slaveSynchronize?.setMasterAddr(masterAddr)
         this.haService.updateMasterAddress(haServerAddr)
@@ -205,6 +240,7 @@ export class BrokerController implements BrokerServices {
       this.producerManager.onConnectionClosed(connection)
       this.consumerManager.onConnectionClosed(connection)
       this.pullRequestHoldService.onConnectionClosed(connection)
+      this.popLongPollingService.onConnectionClosed(connection)
     })
   }
 
@@ -292,6 +328,7 @@ export class BrokerController implements BrokerServices {
     await this.#transactionalMessageCheckService.pause()
     await Promise.all([this.scheduleMessageService.idle(), this.timerMessageStore.idle(), this.#inFlight.idle()])
     this.store.deleteTopics([...this.store.topics()])
+    this.inFlightMessages.forget(() => true)
     this.consumerOffsetManager.clear()
     this.scheduleMessageService.offsetTable.clear()
     this.timerMessageStore.clear()
@@ -374,6 +411,8 @@ export class BrokerController implements BrokerServices {
     this.#scanTimer?.cancel()
     await this.#registration.stop()
     this.pullRequestHoldService.shutdown()
+    this.popLongPollingService.shutdown()
+    this.#popReviveService.stop()
     this.broker2Client.shutdown()
     const checked = this.#transactionalMessageCheckService.shutdown()
     this.slaveSynchronize?.stop()
@@ -382,6 +421,8 @@ export class BrokerController implements BrokerServices {
     this.timerMessageStore.stop()
     // While the store is still ours.
     await this.#configFiles?.stop()
+    // Until here the table knows when each message's time ends.
+    this.inFlightMessages.stop()
     // Settles every put that waits for a flush or a slave; their answers still leave, then the connections are closed.
     await this.store.shutdown()
     await checked
@@ -398,6 +439,8 @@ export class BrokerController implements BrokerServices {
       topicConfigManager: this.topicConfigManager,
       subscriptionGroupManager: this.subscriptionGroupManager,
       consumerOffsetManager: this.consumerOffsetManager,
+      messageRequestModeManager: this.messageRequestModeManager,
+      inFlightMessages: this.inFlightMessages,
       delayOffsets: () => this.scheduleMessageService.offsetTable,
       timerMessageStore: () => this.timerMessageStore,
       timerPrecisionMs: this.storeConfig.timerPrecisionMs,
@@ -411,6 +454,8 @@ export class BrokerController implements BrokerServices {
     if (files === undefined) return
     const known = files.load()
     files.start()
+    // A slave's messages come back at its master.
+    if (this.#isSlave) this.inFlightMessages.forget(() => true)
     if (known || this.#isSlave) return
     // Somebody has removed the table, or has only brought the log: its topics are served as far as they can be known.
     for (const topic of this.store.topics()) {
@@ -432,8 +477,22 @@ export class BrokerController implements BrokerServices {
 
   #onMessageArriving(arrived: DispatchRequest): void {
     this.pullRequestHoldService.notifyMessageArriving(arrived)
+    this.popLongPollingService.notifyMessageArriving(arrived)
     if (arrived.topic === SCHEDULE_TOPIC) this.scheduleMessageService.notifyMessageArriving(arrived.queueId)
     else if (arrived.topic === TIMER_TOPIC) this.timerMessageStore.notifyMessageArriving()
+  }
+
+  /** A group's offset never goes back by itself. */
+  #consumed({ topic, group, queueId }: PoppedQueue, offset: number): void {
+    if (offset > this.consumerOffsetManager.queryOffset(group, topic, queueId)) {
+      this.consumerOffsetManager.commitOffset(group, topic, queueId, offset)
+    }
+  }
+
+  #timeEnded(message: InFlightMessage): void {
+    // Records hold the address, which is not known yet.
+    if (this.#state === 'STARTING') this.inFlightMessages.postpone(message, UNTIL_STARTED_MILLIS)
+    else this.#popReviveService.revive(message)
   }
 
   #warnIfReachable(): void {

@@ -12,8 +12,12 @@ import type { SubscriptionGroupManager } from './client/subscription-group-manag
 import type { FilterFactory } from './filter/filter-factory.ts'
 import type { HAService } from './ha/ha-service.ts'
 import type { BrokerHooks } from './hooks/broker-hooks.ts'
+import type { MessageRequestModeManager } from './loadbalance/message-request-mode-manager.ts'
+import type { TopicRouteInfoManager } from './loadbalance/topic-route-info-manager.ts'
+import type { PopLongPollingService } from './longpolling/pop-long-polling-service.ts'
 import type { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import type { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
+import type { InFlightMessages } from './pop/in-flight-messages.ts'
 import type { ScheduleMessageService } from './schedule/schedule-message-service.ts'
 import type { BrokerStatsManager } from './stats/broker-stats-manager.ts'
 import type { TimerMessageStore } from './timer/timer-message-store.ts'
@@ -34,6 +38,11 @@ export interface BrokerServices {
   readonly rebalanceLockManager: RebalanceLockManager
   readonly filterFactory: FilterFactory
   readonly pullRequestHoldService: PullRequestHoldService
+  /** What was popped and not acknowledged. */
+  readonly inFlightMessages: InFlightMessages
+  readonly popLongPollingService: PopLongPollingService
+  readonly messageRequestModeManager: MessageRequestModeManager
+  readonly topicRouteInfoManager: TopicRouteInfoManager
   readonly brokerStatsManager: BrokerStatsManager
   readonly scheduleMessageService: ScheduleMessageService
   readonly timerMessageStore: TimerMessageStore

@@ -44,6 +44,11 @@ export function storeTimestampOf(record: Buffer): number {
   return readLong(record, BORN_HOST_AT + hostLength((record.readInt32BE(SYS_FLAG_AT) & SysFlag.BORNHOST_V6) !== 0))
 }
 
+/** Its place in its queue. */
+export function queueOffsetOf(record: Buffer): number {
+  return readLong(record, QUEUE_OFFSET_AT)
+}
+
 /** Enough of a record's beginning to hold its store timestamp, whatever its hosts are. */
 export const STORE_TIMESTAMP_END = 76
 

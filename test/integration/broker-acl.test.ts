@@ -121,6 +121,31 @@ describe('ACL 1.0 at the loopback broker', () => {
     ])
   })
 
+  it('security-X7 popping needs the topic and the group; what came back belongs to the group, and what another group holds does not', async () => {
+    const ask = await start()
+    await ask(send())
+    const fields = { topic: 'T', queueId: '0', maxMsgNums: '1', invisibleTime: '60000', pollTime: '0', initMode: '0' }
+    const pop = (consumerGroup: string, account: PlainAccount): RemotingCommand =>
+      signed(rig.request(200_050, { ...fields, consumerGroup }), account)
+    expect(await ask(pop('CG', writer))).toEqual([1, 'No default permission for topic:T'])
+    expect(await ask(pop('Other', reader))).toEqual([1, 'No default permission for group:Other'])
+    expect(await ask(pop('CG', reader))).toEqual([0, 'FOUND'])
+    const handle = { queueId: '0', offset: '0', extraInfo: '0 1 60000 0 0 broker-a 0 0', invisibleTime: '1000' }
+    for (const code of [200_051, 200_053]) {
+      const held = (topic: string, consumerGroup: string) =>
+        signed(rig.request(code, { ...handle, topic, consumerGroup }), reader)
+      expect((await ask(held('T', 'CG')))[0]).toBe(0)
+      // Allowed; there is no such topic yet.
+      expect((await ask(held('%RETRY%CG_T', 'CG')))[0]).toBe(17)
+      expect(await ask(held('%RETRY%Other_T', 'CG'))).toEqual([1, 'No default permission for group:Other_T'])
+    }
+    const batch = (c: string) =>
+      signed(rig.request(200_151, {}, JSON.stringify({ acks: [{ c, t: 'T', r: '0', b: '' }] })), reader)
+    expect([(await ask(batch('CG')))[0], (await ask(batch('Other')))[0]]).toEqual([0, 1])
+    const queues = (consumerGroup: string) => signed(rig.request(400, {}, JSON.stringify({ topic: 'T', consumerGroup })), reader)
+    expect([(await ask(queues('CG')))[0], (await ask(queues('Other')))[0]]).toEqual([0, 1])
+  })
+
   it('security-X7 what has no rule of its own is for administrators', async () => {
     const ask = await start()
     for (const code of [17, 21, 26, 200, 203, 215]) {

@@ -50,7 +50,6 @@ differs(
 )
 differs('noauto/25-blacklist2', 'remark', CONFIG)
 differs('vip-pull vip-361 x6/vip-pull', 'body code ext remark', VIP)
-differs('admin-400--body', 'body code remark', UNSERVED)
 differs('admin-208-CG1-T66196 admin-208-CG1', 'body', `${RECORDED}; what was pulled and not consumed is not counted`)
 differs('admin-315-TOPIC_PUT_NUMS-T66196', 'body', RECORDED)
 differs('admin-328-', 'body', 'clients of the recording had been closed by then; here they are connected')

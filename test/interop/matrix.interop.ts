@@ -7,13 +7,15 @@ import { CLIENT_VERSIONS, freePort, temporaryDirectory } from './harness/java.js
 import { type OurBroker, startOurBroker } from './harness/ours.js'
 import { hasGo } from './harness/tools.js'
 import { createTopic, QUEUES, type Rig } from './operation-rig.ts'
+import { POP_OPERATIONS } from './pop-operations.ts'
 
 // Real consumers, what they do, at our broker and at the real one as the control; printed as a table.
 const real = inject('real')
+const ALL: Record<string, Operation> = { ...OPERATIONS, ...POP_OPERATIONS }
 const home = temporaryDirectory('rocketmq-consumers')
 const CLIENTS = [...CLIENT_VERSIONS, ...(hasGo() ? ['go'] : []), 'ali-ons']
 /** By operation and client: `here/5.3.3`. */
-const table = new Map<string, Map<string, string>>(Object.keys(OPERATIONS).map((name) => [name, new Map()]))
+const table = new Map<string, Map<string, string>>(Object.keys(ALL).map((name) => [name, new Map()]))
 
 let broker: OurBroker
 let producers: DefaultMQProducer[]
@@ -52,7 +54,7 @@ function printTable(): string {
   const notes: string[] = []
   const rows = [...table].map(([name, cells]) => {
     for (const client of CLIENTS) {
-      const { not, red } = OPERATIONS[name] as Operation
+      const { not, red } = ALL[name] as Operation
       if (reason(not, client) !== undefined) notes.push(`  ${client} does not do "${name}": ${reason(not, client)}`)
       if (reason(red, client) !== undefined) notes.push(`  ${client} fails at "${name}": ${reason(red, client)}`)
     }
@@ -81,9 +83,9 @@ describe.each(CLIENTS)('%s consumes', (client) => {
     await Promise.all(consumers?.map((program) => program.close()) ?? [])
   })
 
-  const offered = Object.entries(OPERATIONS).filter(([, { not }]) => reason(not, client) === undefined)
+  const offered = Object.entries(ALL).filter(([, { not }]) => reason(not, client) === undefined)
   test.concurrent.for(offered)('%s', async ([name, operation], { expect }) => {
-    const topic = `Matrix-${client.replaceAll('.', '_')}-${Object.keys(OPERATIONS).indexOf(name)}`
+    const topic = `Matrix-${client.replaceAll('.', '_')}-${Object.keys(ALL).indexOf(name)}`
     const [ours, control] = await Promise.allSettled(
       [broker, real].map(async ({ brokerAddr, namesrvAddr }, index) => {
         const rig: Rig = {

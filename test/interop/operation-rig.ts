@@ -45,10 +45,10 @@ export async function send(rig: Rig, from: number, to: number): Promise<string[]
 
 export const bodiesOf = (messages: ConsumedMessage[]): string[] => [...new Set(messages.map(({ body }) => body))].toSorted()
 
-export async function invoke(addr: string, code: number, extFields: Record<string, string>) {
+export async function invoke(addr: string, code: number, extFields: Record<string, string>, body?: Uint8Array) {
   const remoting = await openRemoting(addr)
   try {
-    return await remoting.invoke({ code, extFields }, 20_000)
+    return await remoting.invoke({ code, extFields, ...(body === undefined ? {} : { body }) }, 20_000)
   } finally {
     remoting.close()
   }

@@ -1,3 +1,4 @@
+import { decodeBatchAckRequest } from '../../protocol/batch-ack.ts'
 import { RequestCode } from '../../protocol/codes.ts'
 import { parseFastjsonObject } from '../../protocol/fastjson.ts'
 import { textOf } from '../../protocol/fastjson-fields.ts'
@@ -29,6 +30,14 @@ const consuming = ({ extFields: { topic, consumerGroup } }: RemotingCommand): Re
   [topic, SUB],
   [groupOf(consumerGroup), SUB]
 ]
+/** A message that came back is acknowledged under the retry topic of topic and group, which belongs to the group. */
+const consumingPopped = ({ extFields: { topic, consumerGroup } }: RemotingCommand): Resources =>
+  topic?.startsWith(`${groupOf(consumerGroup)}_`) === true
+    ? [[groupOf(consumerGroup), SUB]]
+    : [
+        [topic, SUB],
+        [groupOf(consumerGroup), SUB]
+      ]
 const using = ({ extFields }: RemotingCommand): Resources => [[extFields['topic'], ANY]]
 const nothing = (): Resources => []
 
@@ -48,6 +57,11 @@ const RULES: ReadonlyMap<number, (request: RemotingCommand) => Resources> = new 
   [RequestCode.CONSUMER_SEND_MSG_BACK, ({ extFields }) => [[groupOf(extFields['group']), SUB]]],
   [RequestCode.PULL_MESSAGE, consuming],
   [RequestCode.LITE_PULL_MESSAGE, consuming],
+  [RequestCode.POP_MESSAGE, consuming],
+  [RequestCode.ACK_MESSAGE, consumingPopped],
+  [RequestCode.CHANGE_MESSAGE_INVISIBLETIME, consumingPopped],
+  [RequestCode.BATCH_ACK_MESSAGE, ({ body }) => decodeBatchAckRequest(body).map((ack) => [groupOf(ack.consumerGroup), SUB])],
+  [RequestCode.QUERY_ASSIGNMENT, queryAssignment],
   [RequestCode.QUERY_CONSUMER_OFFSET, consuming],
   [RequestCode.UPDATE_CONSUMER_OFFSET, consuming],
   [RequestCode.QUERY_MESSAGE, ({ extFields }) => [[extFields['topic'], SUB]]],
@@ -90,6 +104,10 @@ function heartBeat({ body }: RemotingCommand): Resources {
     for (const { topic } of subscriptionDataSet) resources.push([topic, SUB])
   }
   return resources
+}
+
+function queryAssignment({ body }: RemotingCommand): Resources {
+  return [[groupOf(textOf(parseFastjsonObject(body, 'the question for queues'), 'consumerGroup')), SUB]]
 }
 
 function optional(group: string | undefined): Resources {

@@ -7,7 +7,10 @@ import { type TopicConfig, topicConfigSerializeWrapperOf, topicConfigSerializeWr
 import { badStore } from '../../store/files/file-ops.ts'
 import { JsonConfigFile } from '../../store/files/json-config-file.ts'
 import type { SubscriptionGroupManager } from '../client/subscription-group-manager.ts'
+import type { MessageRequestModeManager } from '../loadbalance/message-request-mode-manager.ts'
 import type { ConsumerOffsetManager } from '../offset/consumer-offset-manager.ts'
+import { decodeInFlightMessages, encodeInFlightMessages } from '../pop/in-flight-file.ts'
+import type { InFlightMessages } from '../pop/in-flight-messages.ts'
 import {
   consumerOffsetsOf,
   delayOffsetsOf,
@@ -27,6 +30,8 @@ export interface BrokerConfigFilesOptions {
   topicConfigManager: TopicConfigManager
   subscriptionGroupManager: SubscriptionGroupManager
   consumerOffsetManager: ConsumerOffsetManager
+  messageRequestModeManager: MessageRequestModeManager
+  inFlightMessages: InFlightMessages
   /** Positions in the delay queues, by level. */
   delayOffsets: () => Map<number, number>
   /** What has been delivered of the messages for a point in time. */
@@ -45,9 +50,10 @@ interface Delivered {
 }
 
 /**
- * The broker's tables in Java's files: `topics.json` and `subscriptionGroup.json` are written when they change, `consumerOffset.json` and
- * `delayOffset.json` regularly and at the end. `timerOffset.json` is ours: Java's `timercheck` belongs to a wheel of files that we do not
- * have; it is read, so that what a Java broker delivered is not delivered again. What we have no use for (`consumerFilter.json`, fields of groups) stays as it is.
+ * The broker's tables in Java's files: `topics.json`, `subscriptionGroup.json` and `messageRequestMode.json` are written when they change,
+ * `consumerOffset.json` and `delayOffset.json` regularly and at the end. `timerOffset.json` and `popInFlight.json` are ours: Java's
+ * `timercheck` belongs to a wheel of files that we do not have, but is read, so that what a Java broker delivered is not delivered again;
+ * its check points of pops are messages. What we have no use for (`consumerFilter.json`, fields of groups) stays as it is.
  */
 export class BrokerConfigFiles {
   readonly #options: BrokerConfigFilesOptions
@@ -55,6 +61,8 @@ export class BrokerConfigFiles {
   readonly #groups: JsonConfigFile
   readonly #consumerOffsets: JsonConfigFile
   readonly #delayOffsets: JsonConfigFile
+  readonly #requestModes: JsonConfigFile
+  readonly #inFlight: JsonConfigFile
   readonly #timerOffset: JsonConfigFile
   /** Versions of topics and groups that are being written. */
   readonly #writing = new Set<Promise<void>>()
@@ -63,6 +71,7 @@ export class BrokerConfigFiles {
   #foundGroups: FastjsonObject = {}
   #forbiddenTable: FastjsonObject = {}
   #writtenConsumerOffsets = 0
+  #writtenInFlight = 0
   #writtenDelivered = ''
   /** Positions of the time before: what they count as delivered is durable by now. */
   #lastDelivered: Delivered = { delayOffsets: '', timerOffset: '' }
@@ -77,6 +86,8 @@ export class BrokerConfigFiles {
     this.#groups = file('subscriptionGroup.json')
     this.#consumerOffsets = file('consumerOffset.json')
     this.#delayOffsets = file('delayOffset.json')
+    this.#requestModes = file('messageRequestMode.json')
+    this.#inFlight = file('popInFlight.json')
     this.#timerOffset = file('timerOffset.json')
   }
 
@@ -91,6 +102,8 @@ export class BrokerConfigFiles {
     const groups = this.#groups.load()
     const offsets = this.#consumerOffsets.load()
     const delays = this.#delayOffsets.load()
+    const requestModes = this.#requestModes.load()
+    const inFlight = this.#inFlight.load()
     const timer = this.#timerOffset.load()
     if (topics !== undefined) {
       const { topicConfigTable, dataVersion } = topicConfigSerializeWrapperOf(topics)
@@ -104,11 +117,18 @@ export class BrokerConfigFiles {
       this.#forbiddenTable = objectOf(groups, 'forbiddenTable')
     }
     if (offsets !== undefined) consumerOffsetManager.putAll(consumerOffsetsOf(offsets))
+    if (requestModes !== undefined) this.#options.messageRequestModeManager.load(requestModes)
+    if (inFlight !== undefined) {
+      this.#options.inFlightMessages.load(decodeInFlightMessages(inFlight), ({ topic, group, queueId }) =>
+        consumerOffsetManager.queryOffset(group, topic, queueId)
+      )
+    }
     if (delays !== undefined) {
       for (const [level, offset] of delayOffsetsOf(delays)) this.#options.delayOffsets().set(level, offset)
     }
     this.#loadTimer(timer)
     this.#writtenConsumerOffsets = consumerOffsetManager.changes
+    this.#writtenInFlight = this.#options.inFlightMessages.changes
     this.#lastDelivered = this.#delivered()
     this.#writtenDelivered = JSON.stringify(this.#lastDelivered)
     this.#loaded = true
@@ -129,7 +149,7 @@ export class BrokerConfigFiles {
 
   start(): void {
     const { flushConsumerOffsetInterval, flushDelayOffsetInterval } = this.#options
-    this.#every(flushConsumerOffsetInterval, () => this.#persistConsumerOffsets())
+    this.#every(flushConsumerOffsetInterval, () => this.#persistConsumed())
     this.#every(flushDelayOffsetInterval, () => this.#persistDelivered(false))
   }
 
@@ -158,7 +178,12 @@ export class BrokerConfigFiles {
     for (const timer of this.#timers) timer.cancel()
     if (!this.#loaded) return
     await Promise.allSettled(this.#writing)
-    await Promise.all([this.#persistConsumerOffsets(), this.#persistDelivered(true)])
+    await Promise.all([this.#persistConsumed(), this.#persistDelivered(true)])
+  }
+
+  /** How groups get messages changed. */
+  requestModesChanged(): void {
+    this.#write(this.#requestModes, () => this.#options.messageRequestModeManager.encode())
   }
 
   #topicTable(): Parameters<typeof topicConfigSerializeWrapperText>[0] {
@@ -183,6 +208,17 @@ export class BrokerConfigFiles {
       delayOffsets: encodeDelayOffsets(delayOffsets()).toString(),
       timerOffset: JSON.stringify(timerMessageStore().checkpoint)
     }
+  }
+
+  /** The positions last: what is held is then never newer than they are, see {@link InFlightMessages.load}. */
+  async #persistConsumed(): Promise<void> {
+    const { inFlightMessages } = this.#options
+    const { changes } = inFlightMessages
+    if (changes !== this.#writtenInFlight) {
+      const written = await this.#persist(this.#inFlight, () => encodeInFlightMessages(inFlightMessages.state()))
+      if (written) this.#writtenInFlight = changes
+    }
+    await this.#persistConsumerOffsets()
   }
 
   async #persistConsumerOffsets(): Promise<void> {

@@ -50,7 +50,12 @@ import { queryConsumeQueue } from './321-query-consume-queue.ts'
 import { sendReplyMessage } from './324-send-reply-message.ts'
 import { getAllProducerInfo } from './328-get-all-producer-info.ts'
 import { recallMessage } from './370-recall-message.ts'
+import { queryAssignment } from './400-query-assignment.ts'
+import { setMessageRequestMode } from './401-set-message-request-mode.ts'
 import { getBrokerHaStatus } from './907-get-broker-ha-status.ts'
+import { popMessage } from './200050-pop-message.ts'
+import { ackMessage, batchAckMessage } from './200051-ack-message.ts'
+import { changeMessageInvisibleTime } from './200053-change-message-invisible-time.ts'
 
 type HandlerFactory = (broker: BrokerServices) => RequestHandler
 
@@ -126,7 +131,13 @@ export const SERVED_BY_BROKER: ReadonlyArray<readonly [codes: readonly number[],
   [[RequestCode.GET_TOPIC_CONFIG], getTopicConfig, 'whole'],
   [[RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG], getSubscriptionGroupConfig, 'whole'],
   [[RequestCode.RECALL_MESSAGE], recallMessage, 'whole, where `recallMessageEnable=true`'],
-  [[RequestCode.GET_BROKER_HA_STATUS], getBrokerHaStatus, 'whole; speeds and times are 0']
+  [[RequestCode.QUERY_ASSIGNMENT], queryAssignment, 'whole'],
+  [[RequestCode.SET_MESSAGE_REQUEST_MODE], setMessageRequestMode, 'whole'],
+  [[RequestCode.GET_BROKER_HA_STATUS], getBrokerHaStatus, 'whole; speeds and times are 0'],
+  [[RequestCode.POP_MESSAGE], popMessage, 'whole, but `order=true` is refused with 29'],
+  [[RequestCode.ACK_MESSAGE], ackMessage, 'whole'],
+  [[RequestCode.CHANGE_MESSAGE_INVISIBLETIME], changeMessageInvisibleTime, 'whole'],
+  [[RequestCode.BATCH_ACK_MESSAGE], batchAckMessage, 'whole']
 ]
 
 /** Codes whose answer says that a table was changed: it leaves when the table is durable, or says that it is not. */
@@ -134,7 +145,8 @@ const CHANGES_TABLE: ReadonlySet<number> = new Set([
   RequestCode.UPDATE_AND_CREATE_TOPIC,
   RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
   RequestCode.DELETE_SUBSCRIPTIONGROUP,
-  RequestCode.DELETE_TOPIC_IN_BROKER
+  RequestCode.DELETE_TOPIC_IN_BROKER,
+  RequestCode.SET_MESSAGE_REQUEST_MODE
 ])
 
 /** Codes that may create a topic or a group on the way: the answer waits for the table, too. */
@@ -165,7 +177,7 @@ export function registerHandlers(
   fast = false
 ): void {
   for (const [codes, factory] of SERVED_BY_BROKER) {
-    if (fast && factory === pullMessage) continue
+    if (fast && (factory === pullMessage || factory === popMessage)) continue
     const plain = factory(broker)
     const waits = codes.some((code) => CHANGES_TABLE.has(code) || MAY_CREATE.has(code))
     const handler = configFiles === undefined || !waits ? plain : durably(plain, configFiles)

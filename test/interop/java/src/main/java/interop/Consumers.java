@@ -25,8 +25,9 @@ import org.apache.rocketmq.common.message.MessageExt;
  *
  * <pre>
  *   push NAME key=value ...   starts a push consumer: group, topic, tags or sql, model, orderly, from, timestamp (ms), max (reconsume
- *                             times), fail (how often a message fails), level (delay level of a failed one), vip; answers
- *                             {"started":NAME}
+ *                             times), fail (how often a message fails), level (delay level of a failed one), vip, hang (it is never
+ *                             done with a message), pop (leaves the assignment of queues to the broker; ms that a popped message is
+ *                             its own); answers {"started":NAME}
  *   lite NAME key=value ...   starts a lite pull consumer: group, topic, from
  *   read NAME key=value ...   see {@link Pulls#read}
  *   seek NAME key=value ...   see {@link Pulls#seek}
@@ -87,6 +88,11 @@ public final class Consumers {
         consumer.setConsumeThreadMax(2);
         consumer.setSuspendCurrentQueueTimeMillis(200);
         consumer.setVipChannelEnabled(options.containsKey("vip"));
+        if (options.containsKey("pop")) {
+            // 5.x alone has these
+            set(consumer, "setClientRebalance", boolean.class, false);
+            set(consumer, "setPopInvisibleTime", long.class, Long.parseLong(options.get("pop")));
+        }
         if ("BROADCASTING".equals(options.get("model"))) {
             broadcast(consumer);
         }
@@ -105,6 +111,7 @@ public final class Consumers {
         }
         int failures = Integer.parseInt(options.getOrDefault("fail", "0"));
         int level = Integer.parseInt(options.getOrDefault("level", "0"));
+        boolean hang = options.containsKey("hang");
         if (options.containsKey("orderly")) {
             consumer.registerMessageListener((MessageListenerOrderly) (messages, context) -> {
                 print(name, messages);
@@ -113,10 +120,24 @@ public final class Consumers {
                     : ConsumeOrderlyStatus.SUCCESS;
             });
         } else {
-            consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> consume(name, messages, context, failures, level));
+            consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
+                ConsumeConcurrentlyStatus status = consume(name, messages, context, failures, level);
+                while (hang) {
+                    try {
+                        Thread.sleep(1000);
+                    } catch (InterruptedException e) {
+                        return status;
+                    }
+                }
+                return status;
+            });
         }
         consumer.start();
         STOPS.put(name, consumer::shutdown);
+    }
+
+    private static void set(DefaultMQPushConsumer consumer, String setter, Class<?> type, Object value) throws ReflectiveOperationException {
+        DefaultMQPushConsumer.class.getMethod(setter, type).invoke(consumer, value);
     }
 
     /** 5.x has the type in another package than 4.x. */

@@ -1,0 +1,51 @@
+import { type BatchAck, decodeBatchAckRequest } from '../../protocol/batch-ack.ts'
+import { ResponseCode } from '../../protocol/codes.ts'
+import { requiredInt, requiredLong, requiredText } from '../../protocol/header-fields.ts'
+import { decodePopExtraInfo, realTopic } from '../../protocol/pop-extra-info.ts'
+import { RemotingCommand } from '../../protocol/remoting-command.ts'
+import type { RequestHandler } from '../../transport/request-dispatcher.ts'
+import type { BrokerServices } from '../broker-services.ts'
+import { popQueueError } from '../pop/pop-queue-error.ts'
+
+/**
+ * Code 200051: a popped message was consumed. Whoever does not hold it any more, because its invisible time has ended, is not told, as
+ * with 5.3.3: the message comes again. Java's `AckMessageProcessor`.
+ */
+export function ackMessage(broker: BrokerServices): RequestHandler {
+  return (request, connection) => {
+    const fields = request.extFields
+    const group = requiredText(fields, 'consumerGroup')
+    const topic = requiredText(fields, 'topic')
+    const queueId = requiredInt(fields, 'queueId')
+    const offset = requiredLong(fields, 'offset')
+    const extraInfo = requiredText(fields, 'extraInfo')
+    const refuse = (code: number, remark: string): RemotingCommand => RemotingCommand.response(request, code, remark)
+    const wrong = popQueueError(broker, topic, queueId, connection)
+    if (wrong !== undefined) return refuse(wrong.code, wrong.remark)
+    const min = broker.store.getMinOffsetInQueue(topic, queueId)
+    const max = broker.store.getMaxOffsetInQueue(topic, queueId)
+    if (offset < min || offset > max) {
+      return refuse(ResponseCode.NO_MESSAGE, `offset is illegal, key:${topic}@${queueId}, commit:${offset}, store:${min}~${max}`)
+    }
+    broker.inFlightMessages.ack({ topic, group, queueId }, offset, decodePopExtraInfo(extraInfo).popTime)
+    return RemotingCommand.response(request, ResponseCode.SUCCESS)
+  }
+}
+
+/** Code 200151: the same for many messages of many pops. */
+export function batchAckMessage(broker: BrokerServices): RequestHandler {
+  return (request) => {
+    const acks = request.body === undefined ? [] : decodeBatchAckRequest(request.body)
+    if (acks.length === 0) return RemotingCommand.response(request, ResponseCode.NO_MESSAGE)
+    for (const ack of acks) acknowledge(broker, ack)
+    return RemotingCommand.response(request, ResponseCode.SUCCESS)
+  }
+}
+
+function acknowledge(broker: BrokerServices, ack: BatchAck): void {
+  const topic = realTopic(ack.topic, ack.consumerGroup, ack.retry)
+  const queue = { topic, group: ack.consumerGroup, queueId: ack.queueId }
+  const { bitSet } = ack
+  const isSet = (bit: number): boolean => ((bitSet[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0
+  broker.inFlightMessages.ackAll(queue, ack.startOffset, ack.popTime, isSet)
+}
