@@ -1,3 +1,4 @@
+import { LONGEST_TIMER } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
 import { logText } from '../internal/logger.ts'
 
@@ -170,8 +171,6 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
 /** Names end up in topic names, in properties and in routes. */
 const NAME = /^[%|a-zA-Z0-9_-]{1,127}$/
 const MAX_QUEUES = 65_535
-/** Ms; timers cannot be set for longer. */
-const LONGEST_TIMER = 0x7fffffff
 
 type Bound = readonly [low: number, high: number]
 

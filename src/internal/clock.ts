@@ -24,6 +24,9 @@ export interface Clock {
   setTimeout(callback: () => void, millis: number, options?: { ref?: boolean }): Timer
 }
 
+/** Longest wait a timer can be set for, ms; Node's timers fire at once for more. */
+export const LONGEST_TIMER = 0x7fffffff
+
 // Taken when the module loads, so that a test runner's fake timers freeze neither producer nor broker.
 const { setTimeout: startTimer, clearTimeout: stopTimer, performance } = globalThis
 const wallClock = Date.now

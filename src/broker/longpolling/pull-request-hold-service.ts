@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../internal/clock.ts'
+import { type Clock, LONGEST_TIMER, type Timer } from '../../internal/clock.ts'
 import type { DispatchRequest, TagsFilter } from '../../store/types.ts'
 import type { Connection } from '../../transport/connection.ts'
 
@@ -108,7 +108,8 @@ export class PullRequestHoldService {
     if (deadline >= this.#timerAt) return
     this.#timer?.cancel()
     this.#timerAt = deadline
-    this.#timer = this.#clock.setTimeout(() => this.#expire(), Math.max(0, deadline - this.#clock.monotonic()), { ref: false })
+    const wait = Math.min(Math.max(0, deadline - this.#clock.monotonic()), LONGEST_TIMER)
+    this.#timer = this.#clock.setTimeout(() => this.#expire(), wait, { ref: false })
   }
 
   #expire(): void {
