@@ -73,6 +73,8 @@ describe('popped messages, after a restart of a broker that keeps files', () => 
     await rig.clock.advance(39_999)
     expect((await pop(rig, peer))[0]).toEqual([])
     await rig.clock.advance(1)
+    // The copy is seen when it has reached the file.
+    await until(() => rig.stored('%RETRY%G_T').length === 1)
     expect((await pop(rig, peer))[0]).toEqual(['c'])
   })
 
