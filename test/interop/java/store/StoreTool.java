@@ -113,7 +113,8 @@ public final class StoreTool {
             for (ByteBuffer buffer : result.getMessageBufferList()) {
                 MessageExt message = MessageDecoder.decode(buffer.duplicate());
                 System.out.println(message.getQueueOffset() + " " + message.getCommitLogOffset() + " " + message.getBodyCRC() + " "
-                    + message.getBody().length + " " + message.getTags() + " " + message.getKeys());
+                    + message.getBody().length + " " + message.getSysFlag() + " " + message.getBornHostString() + " " + message.getTags() + " "
+                    + message.getKeys());
             }
             result.release();
         }
