@@ -50,9 +50,7 @@ const NAMES = [
   'x'.repeat(300),
   'x'.repeat(5000)
 ]
-const EVIL = ALL
-  ? NAMES
-  : ['../../x', '%RETRY%../../x', '/tmp/x', 'a\\b', 'x\u0000y', 'CON', '%', '__proto__', 'x'.repeat(127), 'x'.repeat(255)]
+const EVIL = ALL ? NAMES : ['../../x', '%RETRY%../../x', 'x\u0000y', 'CON', '%', '__proto__', 'x'.repeat(127)]
 
 /** Header fields that hold a name, of all requests together, in long and in short form. */
 const NAME_FIELDS = [
@@ -255,7 +253,9 @@ it('security-X2 no read shows a secret', async () => {
   }
 })
 
-it('security-X4 names of Object.prototype stay data in every field, body and property of every request', async () => {
+it('security-X4 names of Object.prototype stay data in every field, body and property of every request', {
+  timeout: 60_000
+}, async () => {
   await start()
   const peers = [await RawPeer.connect(rig!.network, rig!.broker), await RawPeer.connect(rig!.network, rig!.nameServer)]
   const keysOf = (value: object): string[] => Reflect.ownKeys(value).map(String)

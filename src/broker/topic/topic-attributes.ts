@@ -59,9 +59,11 @@ export function alterTopicAttributes(
 /** Signed names and their values; a text when something else stands there. Empty parts at the end are passed over, as `split` does. */
 function parse(text: string): Map<string, string> | string {
   const changes = new Map<string, string>()
-  const whole = text.replace(/,+$/, '')
-  if (whole === '') return changes
-  for (const part of whole.split(',')) {
+  // An expression for the commas at the end would take the square of their number.
+  let end = text.length
+  while (text[end - 1] === ',') end--
+  if (end === 0) return changes
+  for (const part of text.slice(0, end).split(',')) {
     const [name = '', value] = part.split('=')
     if (part.includes('=')) {
       if (value === undefined || value === '') return `value of ${name} is missing`
