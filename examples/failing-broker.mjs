@@ -1,16 +1,12 @@
 // Retries and fault strategy: of two brokers one is busy. Sends arrive all the same, and soon nobody asks the busy one any more.
 import { DefaultMQProducer, Message } from 'rocketmq-producer'
-import { FaultTable, LoopbackBroker } from 'rocketmq-producer/broker'
+import { LoopbackBroker } from 'rocketmq-producer/broker'
 
-const SYSTEM_BUSY = 2
-const SEND_MESSAGE_V2 = 310
-
-const faults = new FaultTable()
-faults.add({
-  when: { point: 'request', code: SEND_MESSAGE_V2, brokerName: 'broker-a' },
-  then: { kind: 'respond', code: SYSTEM_BUSY, remark: 'busy' }
+const broker = await LoopbackBroker.start({ brokers: 2, topics: { Orders: { queues: 2 } } })
+broker.faults.add({
+  when: { code: 'SEND_MESSAGE_V2', brokerName: 'broker-a' },
+  then: { kind: 'respond', code: 'SYSTEM_BUSY', remark: 'busy' }
 })
-const broker = await LoopbackBroker.start({ brokers: 2, topics: { Orders: { queues: 2 } }, faults })
 const producer = new DefaultMQProducer({
   producerGroup: 'orders',
   sendMsgTimeout: 3000, // for a whole send, all attempts

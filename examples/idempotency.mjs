@@ -1,16 +1,13 @@
 // At least once means: sometimes twice. A consumer that remembers UNIQ_KEY, the msgId of the result, acts once all the same.
 import { DefaultMQProducer, Message } from 'rocketmq-producer'
-import { FaultTable, LoopbackBroker } from 'rocketmq-producer/broker'
+import { LoopbackBroker } from 'rocketmq-producer/broker'
 
-const SEND_MESSAGE_V2 = 310
-
-const faults = new FaultTable()
-const broker = await LoopbackBroker.start({ brokers: 2, faults, topics: { Payments: { queues: 1 } } })
+const broker = await LoopbackBroker.start({ brokers: 2, topics: { Payments: { queues: 1 } } })
 const producer = new DefaultMQProducer({ producerGroup: 'payments', ...broker.clientOptions(), sendMsgTimeout: 3000 })
 await producer.start()
 try {
   // The first broker stores the message, and its answer is lost; the producer asks the other one.
-  faults.add({ when: { point: 'response', code: SEND_MESSAGE_V2 }, then: { kind: 'close' }, times: 1 })
+  broker.faults.add({ when: { code: 'SEND_MESSAGE_V2' }, then: { kind: 'close', when: 'insteadOfReply' }, times: 1 })
   const { msgId } = await producer.send(new Message({ topic: 'Payments', body: '100' }))
   await producer.send(new Message({ topic: 'Payments', body: '50' }))
 

@@ -1,9 +1,8 @@
 // An application's outbox: an order and the message about it are written in one step, and the message is sent later, again and again
 // until a broker has it. The id is chosen when the row is written, so whatever is sent twice carries one id.
 import { DefaultMQProducer, Message } from 'rocketmq-producer'
-import { FaultTable, LoopbackBroker } from 'rocketmq-producer/broker'
+import { LoopbackBroker } from 'rocketmq-producer/broker'
 
-const SEND_MESSAGE_V2 = 310
 const ORDERS = 50
 
 // A database table, in memory here.
@@ -22,15 +21,14 @@ async function relay(producer) {
   }
 }
 
-const faults = new FaultTable()
-const broker = await LoopbackBroker.start({ faults, topics: { Orders: { queues: 2 } } })
+const broker = await LoopbackBroker.start({ topics: { Orders: { queues: 2 } } })
 const producer = new DefaultMQProducer({ producerGroup: 'outbox', ...broker.clientOptions(), retryTimesWhenSendFailed: 0 })
 await producer.start()
 try {
   for (let i = 1; i <= ORDERS; i++) placeOrder(`o-${i}`)
   // Some are refused, and of some the answer is lost: those are in the store, and the relay does not know.
-  faults.add({ when: { point: 'request', code: SEND_MESSAGE_V2, nth: 7 }, then: { kind: 'respond', code: 2 }, times: 1 })
-  faults.add({ when: { point: 'response', code: SEND_MESSAGE_V2, nth: 20 }, then: { kind: 'drop' }, times: 1 })
+  broker.faults.add({ when: { code: 'SEND_MESSAGE_V2', nth: 7 }, then: { kind: 'respond', code: 'SYSTEM_BUSY' } })
+  broker.faults.add({ when: { code: 'SEND_MESSAGE_V2', nth: 20 }, then: { kind: 'drop', when: 'after' } })
   while (outbox.some(({ sent }) => !sent)) await relay(producer)
 
   const stored = broker.messages('Orders').map(({ msgId }) => msgId)
