@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { projectRoot } from '../package/support/temp-project.ts'
@@ -11,6 +11,17 @@ const blocks = guides.flatMap(codeBlocks)
 const programs = guides.flatMap(guidePrograms)
 const excerpts = blocks.filter(({ text }) => isExcerpt(text))
 const shell = blocks.filter(({ language }) => language === 'sh')
+
+/** What a block of text shows, by a word of its first line, and the test or check that holds it. */
+const TEXTS: ReadonlyArray<readonly [first: RegExp, heldBy: string]> = [
+  [/^MQClientException: Send \[3\] times/, 'test/unit/producer/send-error.test.ts'],
+  [/^expected at least 1 of/, 'test/integration/testing-matchers.test.ts'],
+  [/^A producer was left running/, 'test/integration/testing-fixture.test.ts'],
+  [/^2 faults never struck/, 'test/integration/loopback-faults.test.ts'],
+  [/^<dataDir>\/abort/, 'test/unit/store/files/file-safety.test.ts'],
+  [/^internal <- protocol/, 'test/package/lint.test.ts'],
+  [/^rocketmq-producer \w+/, 'scripts/options-guide.mjs']
+]
 
 describe('the documentation', { timeout: 60_000 }, () => {
   it('tool-5 has blocks of programs, fragments, commands and text, and each kind is tried below', () => {
@@ -47,6 +58,13 @@ describe('the documentation', { timeout: 60_000 }, () => {
     const folder = tempFolder()
     writeFileSync(path.join(folder, 'broker.conf'), '# as RocketMQ has it\nbrokerName=broker-c\n')
     expect([unknownCommands(block), await runOurCommands(block, folder)]).toEqual([[], []])
+  })
+
+  it('tool-5 has no block of text that nothing holds', () => {
+    const texts = blocks.filter(({ language }) => language === 'text')
+    const heldBy = texts.map(({ guide, line, text }) => [`${guide}:${line}`, TEXTS.find(([first]) => first.test(text))?.[1]])
+    expect(heldBy.filter(([, file]) => file === undefined)).toEqual([])
+    expect(TEXTS.filter(([, file]) => !existsSync(path.join(projectRoot, file)))).toEqual([])
   })
 
   it('tool-5 explains every code of an error', () => {
