@@ -68,13 +68,25 @@ export const TARGETS = [
   { name: 'broker, resident at ready, MB', startup: 'residentMB', atMost: 110 }
 ]
 
+const loopback = (name, of, to, atLeast) => ratio(name, `loopback/${of}/256`, `loopback/${to}/256`, atLeast)
+
+/** Of loopback.mjs. */
+export const LOOPBACK_TARGETS = [
+  { name: 'start to first acknowledgement, TCP, ms', of: 'loopback/tcp/start', field: 'p50Ms', atMost: 15, digits: 2 },
+  { name: 'start to first acknowledgement, memory, ms', of: 'loopback/memory/start', field: 'p50Ms', atMost: 5, digits: 2 },
+  { name: 'one send and its answer, memory, ms', of: 'loopback/memory/1', field: 'p50Ms', atMost: 0.03, digits: 4 },
+  loopback('msg/s with 256 in flight, memory : TCP', 'memory', 'tcp', 1.5),
+  loopback('msg/s with 256 in flight, TCP, with journal : without', 'tcp', 'tcp-nojournal', 0.85),
+  loopback('msg/s with 256 in flight, memory, with journal : without', 'memory', 'memory-nojournal', 0.85)
+]
+
 /** The verdict on one target, or undefined where a side was not measured. */
-export function judge({ name, of, to, field, startup: figure, atLeast, atMost, scaled }, results, startup) {
+export function judge({ name, of, to, field, startup: figure, atLeast, atMost, scaled, digits: given }, results, startup) {
   const values = figure === undefined ? ratios(results, of, to, field) : (startup?.broker.map((run) => run[figure]) ?? [])
   const paired = figure === undefined && to !== undefined
   if (values.length === 0) return undefined
   const { q1, median, q3 } = quartiles(values)
-  const digits = paired ? 3 : 0
+  const digits = given ?? (paired ? 3 : 0)
   const factor = scaled ? quartiles(startup.control).median / CONTROL_MILLIS : 1
   const limit = (atLeast ?? atMost) * factor
   return {

@@ -45,7 +45,8 @@ class Slot extends WheelEntry {
 export class TimerWheel {
   readonly #clock: Clock
   readonly #tickMillis: number
-  readonly #slots: Slot[]
+  /** Made when they are first used: most clients and servers come and go with a handful. */
+  readonly #slots: Array<Slot | undefined>
   readonly #mask: number
   readonly #onError: (error: unknown) => void
   readonly #onTimer = (): void => this.#run()
@@ -65,7 +66,7 @@ export class TimerWheel {
     this.#onError = onError
     this.#tickMillis = options.tickMillis ?? 10
     const slots = options.slots ?? 1024
-    this.#slots = Array.from({ length: slots }, () => new Slot())
+    this.#slots = new Array<Slot | undefined>(slots).fill(undefined)
     this.#mask = slots - 1
   }
 
@@ -81,7 +82,12 @@ export class TimerWheel {
     if (millis === Number.POSITIVE_INFINITY) return
     const deadline = now + Math.max(millis, 0)
     entry.wheelDeadline = deadline
-    const slot = this.#slots[Math.floor(deadline / this.#tickMillis) & this.#mask]
+    const at = Math.floor(deadline / this.#tickMillis) & this.#mask
+    let slot = this.#slots[at]
+    if (slot === undefined) {
+      slot = new Slot()
+      this.#slots[at] = slot
+    }
     const last = slot.wheelPrevious as WheelEntry
     last.wheelNext = entry
     entry.wheelPrevious = last
@@ -106,6 +112,7 @@ export class TimerWheel {
     this.#timer = undefined
     this.#armedFor = Number.POSITIVE_INFINITY
     for (const slot of this.#slots) {
+      if (slot === undefined) continue
       for (let entry = slot.wheelNext as WheelEntry; entry !== slot; entry = slot.wheelNext as WheelEntry) this.#unlink(entry)
     }
     this.#alive = 0
@@ -138,6 +145,7 @@ export class TimerWheel {
     const slots = Math.min(last - first, this.#mask) + 1
     for (let i = 0; i < slots; i++) {
       const slot = this.#slots[(last - i) & this.#mask]
+      if (slot === undefined) continue
       for (let entry = slot.wheelNext as WheelEntry; entry !== slot; entry = entry.wheelNext as WheelEntry) {
         if (entry.wheelDeadline <= now) due.push(entry)
       }
@@ -164,6 +172,7 @@ export class TimerWheel {
     // From the slot before: an entry may have been added with a clock read that is a little old.
     for (let i = -1; i < this.#mask; i++) {
       const slot = this.#slots[(tick + i) & this.#mask]
+      if (slot === undefined) continue
       let earliest = Number.POSITIVE_INFINITY
       for (let entry = slot.wheelNext as WheelEntry; entry !== slot; entry = entry.wheelNext as WheelEntry) {
         if (entry.wheelDeadline < earliest) earliest = entry.wheelDeadline

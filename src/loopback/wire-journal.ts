@@ -30,8 +30,10 @@ interface Parties {
   readonly remoteAddr: string
 }
 
-/** Frames are collected in pieces of this size, or of an eighth of a smaller journal; a larger frame has a piece to itself, bytes. */
-const SEGMENT_SIZE = 256 * 1024
+/** The first piece of memory, bytes: a broker that lives for one test costs no more. Each further one is as large as all before it. */
+const FIRST_SEGMENT = 16 * 1024
+/** Where that ends, unless the journal is smaller than eight of them; a larger frame has a piece to itself, bytes. */
+const LARGEST_SEGMENT = 256 * 1024
 const RECORD_HEAD = 16
 const RECEIVED = 1
 const REQUEST = 2
@@ -81,7 +83,7 @@ class Segment {
 export class WireJournal {
   readonly #limits: JournalLimits
   readonly #clock: Clock
-  readonly #segmentSize: number
+  readonly #largestSegment: number
   readonly #segments = new RingQueue<Segment>(4)
   #newest: Segment | undefined
   /** The segment that was emptied last, to be filled again. */
@@ -93,7 +95,7 @@ export class WireJournal {
   constructor(limits: JournalLimits, clock: Clock) {
     this.#limits = limits
     this.#clock = clock
-    this.#segmentSize = Math.min(SEGMENT_SIZE, Math.ceil(limits.bytes / 8))
+    this.#largestSegment = Math.min(LARGEST_SEGMENT, Math.ceil(limits.bytes / 8))
   }
 
   /** Bytes of memory that are held. */
@@ -169,7 +171,7 @@ export class WireJournal {
   #room(size: number): Segment | undefined {
     const newest = this.#newest
     if (newest !== undefined && newest.bytes.length - newest.to >= size) return newest
-    const segmentSize = Math.max(this.#segmentSize, size)
+    const segmentSize = Math.max(size, Math.min(this.#largestSegment, Math.max(FIRST_SEGMENT, this.#held)))
     if (segmentSize > this.#limits.bytes) return undefined
     while (this.#held + segmentSize > this.#limits.bytes) this.#dropSegment()
     const spare = this.#spare?.bytes.length === segmentSize ? this.#spare : undefined

@@ -271,7 +271,7 @@ export class Connection {
     const handed = this.#writer.handed
     this.#watch.stop()
     const pending = this.#inFlight.takeAll()
-    this.#writer.close(this.#lost(true))
+    this.#writer.close(() => this.#lost(true))
     this.#socket.destroy()
     const listeners = this.#closeListeners
     this.#closeListeners = []

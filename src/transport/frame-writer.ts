@@ -179,8 +179,11 @@ export class FrameWriter {
     return settled.promise
   }
 
-  /** Lets go of everything. Writes under way keep their chunks until the socket has called back. */
-  close(error: unknown): void {
+  /**
+   * Lets go of everything. Writes under way keep their chunks until the socket has called back.
+   * @param error makes what a wait for the socket fails with; called only where somebody waits.
+   */
+  close(error: () => unknown): void {
     if (this.#closed) return
     this.#closed = true
     for (const segment of this.#segments) segment.chunk?.release()
@@ -188,7 +191,7 @@ export class FrameWriter {
     this.#release()
     this.#queued = 0
     for (let waiter = this.#handOvers.shift(); waiter !== undefined; waiter = this.#handOvers.shift()) {
-      waiter.settled.reject(error)
+      waiter.settled.reject(error())
     }
   }
 

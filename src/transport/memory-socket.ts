@@ -1,13 +1,15 @@
 import { Duplex } from 'node:stream'
 import type { Address } from '../internal/address.ts'
-import { nextTurn } from '../internal/turns.ts'
+import { nextTick, nextTurn } from '../internal/turns.ts'
 
 /** What a socket's receive buffer holds before the sender has to wait, bytes. */
 const WINDOW = 256 * 1024
 
 /**
- * One end of an in-memory connection. Bytes reach the other end in a later turn of the event loop, as with a real socket; a write calls
- * back when the other end has room for it, and its bytes are copied, since the writer may use its buffer again then.
+ * One end of an in-memory connection. Bytes never reach the other end within a write: the accepting end gets them when the callback that
+ * wrote them has ended, once a turn of the event loop, the connecting end in the next turn. So an answer costs one turn, and a program
+ * that awaits send after send still lets timers and sockets run. A write calls back when the other end has room for it, and its bytes are
+ * copied, since the writer may use its buffer again then.
  */
 export class MemorySocket extends Duplex {
   readonly localAddress: string
@@ -21,16 +23,19 @@ export class MemorySocket extends Duplex {
   #ended = false
   #endArrived = false
   #scheduled = false
+  /** Whether bytes may arrive in this turn of the event loop. */
+  #soon: boolean
   #wantsData = false
   /** The other end's write that waits for room here. */
   #blocked: (() => void) | undefined
 
-  constructor(local: Address, remote: Address) {
+  constructor(local: Address, remote: Address, accepting: boolean) {
     super({ allowHalfOpen: false, autoDestroy: true, readableHighWaterMark: 64 * 1024, writableHighWaterMark: 64 * 1024 })
     this.localAddress = local.host
     this.localPort = local.port
     this.remoteAddress = remote.host
     this.remotePort = remote.port
+    this.#soon = accepting
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -62,16 +67,26 @@ export class MemorySocket extends Duplex {
 
   override _read(): void {
     this.#wantsData = true
-    this.#schedule()
+    if (this.#arriving.length > 0 || this.#ended) this.#schedule()
   }
 
   #schedule(): void {
     if (this.#scheduled || this.destroyed) return
     this.#scheduled = true
-    nextTurn(() => this.#deliver())
+    if (!this.#soon) {
+      nextTurn(this.#deliver)
+      return
+    }
+    this.#soon = false
+    nextTick(this.#deliver)
+    nextTurn(this.#turned)
   }
 
-  #deliver(): void {
+  readonly #turned = (): void => {
+    this.#soon = true
+  }
+
+  readonly #deliver = (): void => {
     this.#scheduled = false
     if (this.destroyed) return
     while (this.#wantsData && this.#arriving.length > 0) {
@@ -147,8 +162,8 @@ export class MemorySocket extends Duplex {
 
 /** Two connected ends: the client's, the server's. */
 export function memoryPair(client: Address, server: Address): [MemorySocket, MemorySocket] {
-  const a = new MemorySocket(client, server)
-  const b = new MemorySocket(server, client)
+  const a = new MemorySocket(client, server, false)
+  const b = new MemorySocket(server, client, true)
   a.peer = b
   b.peer = a
   return [a, b]

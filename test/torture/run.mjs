@@ -52,6 +52,20 @@ const STEPS = [
   },
   { id: 'fault-S5', what: 'runs over every crash point', trials: 1, slice: 1, ...vitest(files('crash-points'), 'TORTURE') },
   {
+    id: 'loopback-16',
+    what: 'runs of starts and stops',
+    trials: 1,
+    slice: 1,
+    ...vitest('test/hostile/start-stop.test.ts', 'TORTURE')
+  },
+  {
+    id: 'process-R2',
+    what: 'runs of 10,000 starts and stops, and of process-R3',
+    trials: 1,
+    slice: 1,
+    ...vitest('test/hostile/producer/hygiene.test.ts', 'TORTURE')
+  },
+  {
     id: 'fault-S6',
     what: 'states after a power cut, a mode',
     trials: 50_000,

@@ -258,7 +258,7 @@ test('handedOver settles when the socket took what was appended before, and reje
   await one
   out.append(frame(2))
   const two = out.handedOver()
-  out.close(new Error('closed'))
+  out.close(() => new Error('closed'))
   await expect(two).rejects.toThrow('closed')
 })
 
