@@ -111,6 +111,41 @@ const STEPS = [
     ...vitest('test/hostile/mutated-frames.test.ts', 'FUZZ_FRAMES')
   },
   {
+    id: 'net-N11',
+    what: 'runs with 10,000 connections',
+    trials: 1,
+    slice: 1,
+    ...vitest('test/hostile/transport/net-n11.test.ts', 'TORTURE')
+  },
+  {
+    id: 'net-N15',
+    what: 'runs with 500 clients',
+    trials: 1,
+    slice: 1,
+    ...vitest('test/unit/transport/connect-budget.test.ts', 'TORTURE')
+  },
+  {
+    id: 'security-X2',
+    what: 'sweeps with every name',
+    trials: 1,
+    slice: 1,
+    ...vitest('test/hostile/host-files.test.ts', 'TORTURE')
+  },
+  {
+    id: 'security-X5',
+    what: 'runs over every long text',
+    trials: 1,
+    slice: 1,
+    ...vitest('test/hostile/validators.test.ts', 'TORTURE')
+  },
+  {
+    id: 'security-X14',
+    what: 'runs at the limits by default',
+    trials: 1,
+    slice: 1,
+    ...vitest('test/hostile/quotas.test.ts', 'TORTURE')
+  },
+  {
     id: 'process-R9',
     what: 'minutes of mixed load with faults',
     trials: 120,
