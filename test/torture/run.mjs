@@ -111,6 +111,13 @@ const STEPS = [
     ...vitest('test/hostile/mutated-frames.test.ts', 'FUZZ_FRAMES')
   },
   {
+    id: 'process-R8',
+    what: 'brokers ended by signals',
+    trials: 1000,
+    slice: 100,
+    ...vitest('test/integration/broker-signals.test.ts', 'SIGNALS')
+  },
+  {
     id: 'net-N11',
     what: 'runs with 10,000 connections',
     trials: 1,
