@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { MQClientException } from '../../internal/errors.ts'
 import type { Logger } from '../../internal/logger.ts'
+import { nextTurn } from '../../internal/turns.ts'
 import { MESSAGE_MAGIC_V1, MESSAGE_MAGIC_V2 } from '../../protocol/message-codec.ts'
 import { storeTimestampOf } from '../record-format.ts'
 import { type FileLayer, withFile } from './file-layer.ts'
@@ -9,8 +10,11 @@ import { COMMIT_LOG_DIR, zeroTail } from './log-segment.ts'
 import { checkRecord } from './record-check.ts'
 import { CUT_DIR, type FoundSegment } from './store-directory.ts'
 
-/** Bytes of one read: a slice of recovery, after which the event loop turns. */
+/** Bytes of one read of what is only copied or compared. */
 const READ_BYTES = 1024 * 1024
+/** Recovery looks at no more bytes (but for a longer record) and no more records before the event loop turns: 1 to 3 ms of work. */
+const SLICE_BYTES = 256 * 1024
+const SLICE_RECORDS = 256
 const BLOCK = 4096
 
 export interface RecoveryOptions {
@@ -86,7 +90,8 @@ export async function recoverLog(options: RecoveryOptions): Promise<number> {
 async function scanLog(options: RecoveryOptions): Promise<{ end: number; reason: string }> {
   const { files, segments, segmentSize, onRecord } = options
   let offset = options.from
-  let buffer: Buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, segmentSize))
+  let buffer: Buffer = Buffer.allocUnsafeSlow(Math.min(SLICE_BYTES, segmentSize))
+  let records = 0
   const verifier = options.checksums.verifier()
   for (const segment of segments) {
     const segmentEnd = segment.start + segmentSize
@@ -110,6 +115,7 @@ async function scanLog(options: RecoveryOptions): Promise<{ end: number; reason:
             if (verdict.kind === 'record') onRecord(bytes.subarray(at, at + verdict.size), offset)
             offset += verdict.size
             at += verdict.size
+            if (++records % SLICE_RECORDS === 0) await turn()
           }
         }
         await compare(options, verifier, bytes.subarray(0, at), begin)
@@ -159,6 +165,10 @@ async function isDurableBehind(options: RecoveryOptions, end: number): Promise<b
     if (found) return true
   }
   return false
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => nextTurn(resolve))
 }
 
 /** Behind the last record's byte, or a part of one, from `end` on; `end` when there is none. */

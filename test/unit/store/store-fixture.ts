@@ -4,9 +4,10 @@ import { HeldClock } from '../../../src/internal/held-clock.ts'
 import { silentLogger } from '../../../src/internal/logger.ts'
 import { hostAddress } from '../../../src/protocol/host-address.ts'
 import { decodeProperties, encodeProperties } from '../../../src/protocol/properties.ts'
-import { DefaultMessageStore, type MessageStoreDeps } from '../../../src/store/default-message-store.ts'
+import { DefaultMessageStore } from '../../../src/store/default-message-store.ts'
 import { MemoryStorage } from '../../../src/store/memory-storage.ts'
 import type { MessageStoreConfig } from '../../../src/store/message-store-config.ts'
+import type { MessageStoreDeps } from '../../../src/store/stored-messages.ts'
 import type { MessageExtBrokerInner, PutMessageResult } from '../../../src/store/types.ts'
 
 export const STORE_HOST = hostAddress('127.0.0.1', 10911)
