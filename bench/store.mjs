@@ -46,7 +46,7 @@ export function selectStoreCases(only) {
 }
 
 /**
- * `settings`: rounds, warmup, count (a round with 256 in flight; one at a time a hundredth of it), size, reopenMessages, say. Gives result
+ * `settings`: rounds, warmup, count (a round with 256 in flight; one at a time a twentieth of it), size, reopenMessages, say. Gives result
  * lines as run.mjs has them.
  */
 export async function measureStore(selected, settings) {
@@ -99,7 +99,7 @@ async function measureAlone(cases, context) {
   await alternate(cases, { ...context, warmup: 0 }, async ({ id, peer, flush, inFlight }) => {
     const count =
       inFlight === 1
-        ? Math.max(1, Math.round(context.count / 100))
+        ? Math.max(1, Math.round(context.count / 20))
         : flush === 'sync'
           ? Math.round(context.count / 3)
           : context.count

@@ -35,6 +35,16 @@ describe('a broker that is killed under load', () => {
   )
 })
 
+describe('a folder with many messages', () => {
+  it('fault-S20 is recovered in full, with its queues and index and without them, in little memory', {
+    timeout: 60_000
+  }, async () => {
+    const rig = fileURLToPath(new URL('../torture/store-recovery.mjs', import.meta.url))
+    const { stdout } = await promisify(execFile)(process.execPath, [rig, '--messages', '5000', '--resident', '200'])
+    expect(stdout).toMatch(/^fault-S20 recovery of 5000 messages of 1024 bytes: .*; 0 failures/)
+  })
+})
+
 describe('a broker that acknowledges before it has written', () => {
   it('fault-S2 is caught by the same rig', { timeout: 60_000 }, async () => {
     const args = [script, '--cycles', '1', '--flush', 'async', '--control', '--seed', String(process.env.TEST_SEED)]

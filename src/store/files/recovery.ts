@@ -91,6 +91,7 @@ async function scanLog(options: RecoveryOptions): Promise<{ end: number; reason:
   const { files, segments, segmentSize, onRecord } = options
   let offset = options.from
   let buffer: Buffer = Buffer.allocUnsafeSlow(Math.min(SLICE_BYTES, segmentSize))
+  let wanted = buffer.length
   let records = 0
   const verifier = options.checksums.verifier()
   for (const segment of segments) {
@@ -100,7 +101,8 @@ async function scanLog(options: RecoveryOptions): Promise<{ end: number; reason:
     try {
       while (offset < segmentEnd) {
         const begin = offset
-        const length = await files.read(fd, buffer, 0, Math.min(buffer.length, segmentEnd - offset), offset - segment.start)
+        const asked = Math.min(wanted, segmentEnd - offset)
+        const length = await files.read(fd, buffer, 0, asked, offset - segment.start)
         const bytes = buffer.subarray(0, length)
         let at = 0
         let needed = 0
@@ -110,8 +112,9 @@ async function scanLog(options: RecoveryOptions): Promise<{ end: number; reason:
           if (verdict.kind === 'bad') bad = verdict.reason
           else if (verdict.kind === 'more') needed = verdict.size
           // Its zeros have a checksum, too: they are read in one piece.
-          else if (verdict.kind === 'blank' && at > 0 && at + verdict.size > length) needed = 1
-          else {
+          else if (verdict.kind === 'blank' && at + Math.min(verdict.size, READ_BYTES) > length && (at > 0 || length === asked)) {
+            needed = Math.min(verdict.size, READ_BYTES)
+          } else {
             if (verdict.kind === 'record') onRecord(bytes.subarray(at, at + verdict.size), offset)
             offset += verdict.size
             at += verdict.size
@@ -122,9 +125,9 @@ async function scanLog(options: RecoveryOptions): Promise<{ end: number; reason:
         if (bad !== undefined) return { end: offset, reason: bad }
         await options.onSlice()
         // A short file: its last bytes are not there.
-        if (needed > 0 && at === 0 && length < Math.min(buffer.length, segmentEnd - offset))
-          return { end: offset, reason: 'the file ends here' }
-        if (needed > buffer.length) buffer = Buffer.allocUnsafeSlow(needed)
+        if (needed > 0 && at === 0 && length < asked) return { end: offset, reason: 'the file ends here' }
+        wanted = Math.max(needed, Math.min(SLICE_BYTES, segmentSize))
+        if (wanted > buffer.length) buffer = Buffer.allocUnsafeSlow(wanted)
       }
     } finally {
       await files.close(fd)

@@ -5,11 +5,11 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const dist = (file) => new URL(`../../../dist/${file}`, import.meta.url).href
-const { DefaultMQProducer, Message } = await import(dist('index.js'))
+export const { DefaultMQProducer, Message } = await import(dist('index.js'))
 const { LoopbackBroker, MemoryNetwork } = await import(dist('broker.js'))
 const cli = fileURLToPath(dist('cli.js'))
 
-const TOPIC = 'Torture'
+export const TOPIC = 'Torture'
 const QUEUES = 4
 const LANES = 64
 const FILE_SIZE = 256 * 1024
@@ -35,9 +35,9 @@ function bodyOf(seq) {
 /** What was begun, and what was acknowledged: the result and when, by number. */
 export const newJournal = () => ({ intents: 0, acked: new Map() })
 
-export async function startBroker(dir, flush, env = {}) {
+export async function startBroker(dir, flush, env = {}, fileSize = FILE_SIZE) {
   const args = ['broker', '--json', '--port', '0', '--namesrv-port', '0', '--store', 'file', '--data-dir', dir]
-  const more = ['--flush', flush, '--commitlog-file-size', String(FILE_SIZE), '--topic', `${TOPIC}:${QUEUES}`]
+  const more = ['--flush', flush, '--commitlog-file-size', String(fileSize), '--topic', `${TOPIC}:${QUEUES}`]
   const child = spawn(process.execPath, [cli, ...args, ...more], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env }

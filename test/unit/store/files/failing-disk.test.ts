@@ -213,6 +213,29 @@ describe('a slow disk', () => {
     await store.shutdown()
   })
 
+  it('fault-S10 while everything on the disk hangs the event loop is free: puts, reads and timeouts go on, and no call waits within a turn', async () => {
+    const { files, clock, store } = await open({ flushDiskType: 'SYNC_FLUSH', syncFlushTimeout: 2000 })
+    for (let i = 0; i < 20; i++) await put(store, `${i}`)
+    let release!: () => void
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    files.before = () => held
+    files.calls.length = 0
+    const puts = Array.from({ length: 500 }, (_, i) => watch(put(store, `late ${i}`)))
+    expect(store.getMessage('g', 'T', 0, 0, 32)!.messages).toHaveLength(20)
+    expect(store.queryMessage('T', 'none', 32, 0, Number.MAX_SAFE_INTEGER).messages).toEqual([])
+    await clock.advance(2000)
+    expect(new Set(puts.map((one) => one.value?.status))).toEqual(new Set(['FLUSH_DISK_TIMEOUT']))
+    // Whatever returns its result within the call would have held up everybody.
+    expect(files.calls.filter((call) => /^(readNow|openForReading|closeNow)/.test(call))).toEqual([])
+    expect(files.calls.length).toBeGreaterThan(0)
+    release()
+    files.before = () => undefined
+    await until(() => store.getMaxOffsetInQueue('T', 0) === 520)
+    await store.shutdown()
+  })
+
   it('fault-S10 a write that hangs under ASYNC_FLUSH: FLUSH_DISK_TIMEOUT on time', async () => {
     const { files, clock, store } = await open()
     const release = hold(files, 'writeSome')
