@@ -12,7 +12,9 @@ export type {
   BrokerSendMessageHook
 } from './broker/hooks/broker-hooks.ts'
 export { AbortProcessException } from './broker/hooks/broker-hooks.ts'
+export type { Activity, ActivityProbe } from './internal/activity.ts'
 export type { Clock, Timer } from './internal/clock.ts'
+export type { Duration } from './internal/duration.ts'
 export type {
   CallFault,
   CloseFault,
@@ -36,7 +38,7 @@ export type {
   WrongOpaqueFault
 } from './internal/fault-table.ts'
 export { FaultTable } from './internal/fault-table.ts'
-export { HeldClock } from './internal/held-clock.ts'
+export { HeldClock, type HeldClockOptions } from './internal/held-clock.ts'
 export type { BrokerStatistics } from './loopback/broker-statistics.ts'
 export type { ConnectedClient, ConnectedConsumer } from './loopback/connected-clients.ts'
 export type { LoopbackFaultAction } from './loopback/fault-kinds.ts'

@@ -1,3 +1,5 @@
+import type { Activity } from './activity.ts'
+
 /** A timer that was started on a {@link Clock}. */
 export interface Timer {
   /** Stops it; harmless when it has fired. */
@@ -22,6 +24,13 @@ export interface Clock {
    * @param options.ref whether the pending timer keeps the process alive; periodic background work passes false. @default true
    */
   setTimeout(callback: () => void, millis: number, options?: { ref?: boolean }): Timer
+  /** What goes on between those who share the clock, where it waits for that before it moves. @default it does not wait */
+  readonly activity?: Activity | undefined
+}
+
+/** Lets a clock that waits know of the promise's work; for what ends without the clock. Returns the promise. */
+export function tracked<T>(clock: Clock, promise: Promise<T>, what: string): Promise<T> {
+  return clock.activity === undefined ? promise : clock.activity.track(promise, what)
 }
 
 /** Longest wait a timer can be set for, ms; Node's timers fire at once for more. */

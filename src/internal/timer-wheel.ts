@@ -23,6 +23,9 @@ export abstract class WheelEntry {
   abstract expire(): void
 }
 
+/** Node's timers go no farther than 2^31 ms. */
+const LONGEST_WAIT = 2 ** 30
+
 /** Head of a slot's circular list. */
 class Slot extends WheelEntry {
   override get keepsAlive(): boolean {
@@ -166,19 +169,19 @@ export class TimerWheel {
     if (this.#size > 0) this.#arm(this.#earliest(now), now)
   }
 
-  /** The earliest deadline within one turn of the wheel, or the end of that turn when all are farther. */
+  /** The earliest deadline; found in the first slot that holds one of this turn of the wheel, or after a look at all. */
   #earliest(now: number): number {
     const tick = Math.floor(now / this.#tickMillis)
+    let earliest = Number.POSITIVE_INFINITY
     // From the slot before: an entry may have been added with a clock read that is a little old.
     for (let i = -1; i < this.#mask; i++) {
       const slot = this.#slots[(tick + i) & this.#mask]
       if (slot === undefined) continue
-      let earliest = Number.POSITIVE_INFINITY
       for (let entry = slot.wheelNext as WheelEntry; entry !== slot; entry = entry.wheelNext as WheelEntry) {
         if (entry.wheelDeadline < earliest) earliest = entry.wheelDeadline
       }
       if (earliest < (tick + i + 1) * this.#tickMillis) return earliest
     }
-    return (tick + this.#mask) * this.#tickMillis
+    return Math.min(earliest, now + LONGEST_WAIT)
   }
 }

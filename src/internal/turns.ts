@@ -7,3 +7,8 @@ export const { nextTick } = process
 export const nextMicrotask = globalThis.queueMicrotask
 /** Node's `setImmediate`: runs a callback in the next turn of the event loop. */
 export const nextTurn = globalThis.setImmediate
+
+/** Settles in the next turn of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => nextTurn(resolve))
+}

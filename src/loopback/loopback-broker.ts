@@ -1,15 +1,16 @@
 import type { BrokerController } from '../broker/broker-controller.ts'
 import { type BrokerConsumeMessageHook, BrokerHooks, type BrokerSendMessageHook } from '../broker/hooks/broker-hooks.ts'
-import { realClock } from '../internal/clock.ts'
+import { type Clock, realClock } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
 import { FaultTable } from '../internal/fault-table.ts'
+import { HeldClock } from '../internal/held-clock.ts'
 import type { NameServer } from '../nameserver/name-server.ts'
 import { checkFields, checkText, checkWhole, refused } from './bad-input.ts'
 import { type BrokerStatistics, brokerStatistics } from './broker-statistics.ts'
 import { type ConnectedClient, type ConnectedConsumer, connectedConsumers, connectedProducers } from './connected-clients.ts'
 import { checkMessages, type PublishedMessage, type PublishResult, publishTo, type Replier, replyingTo } from './local-client.ts'
 import { LoopbackFaults } from './loopback-faults.ts'
-import type { LoopbackBrokerOptions, LoopbackClientOptions, LoopbackGroupOptions } from './loopback-options.ts'
+import type { ClockedOptions, LoopbackBrokerOptions, LoopbackClientOptions, LoopbackGroupOptions } from './loopback-options.ts'
 import { Members } from './members.ts'
 import { MessageWaits } from './message-waits.ts'
 import { type RecordedRequest, type RequestFilter, recordedRequests } from './recorded-requests.ts'
@@ -36,7 +37,7 @@ type State = 'STARTING' | 'RUNNING' | 'CLOSED'
 export class LoopbackBroker {
   /** What goes wrong on purpose. */
   readonly faults: LoopbackFaults
-  readonly #options: LoopbackBrokerOptions
+  readonly #options: ClockedOptions
   readonly #members: Members
   readonly #waits: MessageWaits
   readonly #journal: WireJournal | undefined
@@ -45,7 +46,8 @@ export class LoopbackBroker {
   #state: State = 'STARTING'
   #closing: Promise<void> | undefined
 
-  private constructor(options: LoopbackBrokerOptions) {
+  private constructor(given: LoopbackBrokerOptions) {
+    const options = { ...given, clock: startClock(given.clock) }
     const { seed = Math.floor(Math.random() * 2 ** 32) } = options
     const faults = options.faults ?? new FaultTable(seed)
     this.#options = options
@@ -72,6 +74,20 @@ export class LoopbackBroker {
     }
     loopback.#state = 'RUNNING'
     return loopback
+  }
+
+  /**
+   * The clock that stands, where this broker was started with `clock: 'held'` or with a `HeldClock`: `await broker.clock.advance('30m')`.
+   * @throws MQClientException (`BAD_STATE`) when it follows another clock, the system's for one.
+   */
+  get clock(): HeldClock {
+    const { clock } = this.#options
+    if (typeof (clock as Partial<HeldClock> | undefined)?.advance === 'function') return clock as HeldClock
+    throw new MQClientException(
+      `the time of this broker cannot be moved: it follows ${clock === undefined ? "the system's clock" : 'a clock of yours'}. ` +
+        "Start it with { clock: 'held' }, and give producers the clock with clientOptions()",
+      { code: 'BAD_STATE' }
+    )
   }
 
   /**
@@ -341,7 +357,13 @@ function checkTopics(topics: LoopbackBrokerOptions['topics'] = {}): void {
   })
 }
 
-function newJournal({ journal = {}, clock = realClock }: LoopbackBrokerOptions): WireJournal | undefined {
+function startClock(clock: Clock | 'held' | undefined): Clock | undefined {
+  if (clock === 'held') return new HeldClock()
+  if (clock === undefined || typeof (clock as Partial<Clock> | null)?.setTimeout === 'function') return clock
+  throw refused('clock', clock, "'held', or a clock such as new HeldClock()")
+}
+
+function newJournal({ journal = {}, clock = realClock }: ClockedOptions): WireJournal | undefined {
   if (journal === false) return undefined
   checkFields('journal', journal, ['requests', 'bytes'])
   const { requests = JOURNAL_REQUESTS, bytes = JOURNAL_BYTES } = journal

@@ -47,8 +47,11 @@ export interface LoopbackBrokerOptions {
   port?: number
   /** A `MemoryNetwork` for tests without ports. @default real TCP */
   network?: Network
-  /** A `HeldClock` for tests that turn the time themselves. @default the system's clock */
-  clock?: Clock
+  /**
+   * `'held'` for a clock that stands until `broker.clock.advance(...)` moves it, or a `HeldClock` that others share.
+   * @default the system's clock
+   */
+  clock?: Clock | 'held'
   /**
    * TLS on the ports of name server and brokers: certificate, key, `mode`, and `requestCert` with `ca` for client certificates.
    * @default plain text
@@ -97,6 +100,12 @@ export interface LoopbackBrokerOptions {
   repair?: 'stop' | 'truncate'
   /** RocketMQ's name server settings, by RocketMQ's names. @default RocketMQ's, as `NamesrvConfig` says */
   namesrvConfig?: Partial<NamesrvConfig>
+}
+
+/** The same with a clock that is one. */
+export interface ClockedOptions extends LoopbackBrokerOptions {
+  /** @default the system's clock */
+  clock?: Clock
 }
 
 /** What a producer needs to reach this broker. */

@@ -11,7 +11,7 @@ import { tcpNetwork } from '../transport/tcp-network.ts'
 import { checkFields, checkText, checkWhole, refused } from './bad-input.ts'
 import { brokerGroups, MAX_BROKERS, MAX_SLAVES, ownTls, storeFiles } from './broker-groups.ts'
 import type { FaultHost } from './fault-kinds.ts'
-import type { LoopbackBrokerOptions, LoopbackGroupOptions } from './loopback-options.ts'
+import type { ClockedOptions, LoopbackGroupOptions } from './loopback-options.ts'
 import type { FilterScope } from './recorded-requests.ts'
 import type { WireJournal } from './wire-journal.ts'
 
@@ -19,7 +19,7 @@ import type { WireJournal } from './wire-journal.ts'
 const SLAVES_MILLIS = 10_000
 
 export interface MembersDeps {
-  options: LoopbackBrokerOptions
+  options: ClockedOptions
   faults: FaultTable
   journal: WireJournal | undefined
   /** Of all brokers. */
@@ -254,7 +254,7 @@ export class Members {
 }
 
 /** @throws MQClientException (`BAD_OPTION`) for what is no address. */
-function foreignNameServers({ namesrvAddr }: LoopbackBrokerOptions): string | undefined {
+function foreignNameServers({ namesrvAddr }: ClockedOptions): string | undefined {
   if (namesrvAddr === undefined) return undefined
   const list = (typeof namesrvAddr === 'string' ? namesrvAddr.split(';') : [...namesrvAddr]).map((addr) => String(addr).trim())
   for (const addr of list) {

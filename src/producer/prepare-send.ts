@@ -1,4 +1,5 @@
 import { isPromise } from '../internal/async.ts'
+import { tracked } from '../internal/clock.ts'
 import { RocketMQError } from '../internal/errors.ts'
 import { logText } from '../internal/logger.ts'
 import { compressBody, compressionFlag } from '../protocol/compression.ts'
@@ -29,7 +30,11 @@ function compress(call: SendCall): Promise<void> | undefined {
   }
   try {
     const compressed = compressBody(message.body, compressType, { level: compressLevel, compressors })
-    if (isPromise(compressed)) return compressed.then(use).catch((error: unknown) => sendUncompressed(call, error))
+    if (isPromise(compressed)) {
+      // A codec of the application's may wait for whatever it likes.
+      const ours = compressType === 'ZLIB' ? tracked(context.clock, compressed, 'compressing a body') : compressed
+      return ours.then(use).catch((error: unknown) => sendUncompressed(call, error))
+    }
     use(compressed)
   } catch (error) {
     sendUncompressed(call, error)

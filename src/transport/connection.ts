@@ -136,6 +136,11 @@ export class Connection {
     return this.#inFlight.size
   }
 
+  /** Those requests. */
+  requestsInFlight(): Iterable<PendingRequest> {
+    return this.#inFlight.all()
+  }
+
   /** Bytes the socket has not taken yet. */
   get bytesQueued(): number {
     return this.#writer.bytesQueued

@@ -146,12 +146,17 @@ export class InFlightTable {
     return pending
   }
 
+  /** What is in it, oldest first. */
+  all(): PendingRequest[] {
+    return this.#slots.filter((pending) => pending !== undefined).sort((a, b) => a.start - b.start)
+  }
+
   /** Takes out everything, oldest first. */
   takeAll(): PendingRequest[] {
-    const all = this.#slots.filter((pending) => pending !== undefined)
+    const all = this.all()
     this.#slots.fill(undefined)
     this.#size = 0
-    return all.sort((a, b) => a.start - b.start)
+    return all
   }
 
   #grow(): void {

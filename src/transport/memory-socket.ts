@@ -17,6 +17,8 @@ export class MemorySocket extends Duplex {
   readonly remoteAddress: string
   readonly remotePort: number
   peer: MemorySocket | undefined
+  bytesWritten = 0
+  bytesRead = 0
   /** Chunks on their way to this end. */
   #arriving: Buffer[] = []
   #arrivingBytes = 0
@@ -54,6 +56,7 @@ export class MemorySocket extends Duplex {
       else callback(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
       return
     }
+    this.bytesWritten += bytes.length
     peer.#receive(bytes, callback)
   }
 
@@ -93,6 +96,7 @@ export class MemorySocket extends Duplex {
       const bytes = this.#arriving.length === 1 ? this.#arriving[0] : Buffer.concat(this.#arriving)
       this.#arriving = []
       this.#arrivingBytes = 0
+      this.bytesRead += bytes.length
       this.#wantsData = this.push(bytes)
       this.#unblock()
     }

@@ -50,6 +50,12 @@ export interface NetworkSocket extends Duplex {
   readonly localAddress?: string | undefined
   /** Own port. */
   readonly localPort?: number | undefined
+  /** Bytes that were written to it, those that have not left yet included. @default not counted */
+  readonly bytesWritten?: number | undefined
+  /** Bytes that were read from the network. @default not counted */
+  readonly bytesRead?: number | undefined
+  /** The other end, where it is an object of this process too. @default not known */
+  readonly peer?: NetworkSocket | undefined
 }
 
 /** What accepts connections. */

@@ -23,6 +23,7 @@ import { ByteReceiver } from './byte-receiver.ts'
 import type { ConnectionOwner, OutgoingRequest, ResponseCallback } from './connection.ts'
 import { Connection } from './connection.ts'
 import { guard } from './guard.ts'
+import { reportInFlight } from './in-flight-report.ts'
 import type { CallHolder, Cancellable, PendingRequest } from './in-flight-table.ts'
 import { OpaqueSequence } from './in-flight-table.ts'
 import type { Network, TlsClientOptions } from './network.ts'
@@ -33,6 +34,7 @@ import { RequestDispatcher } from './request-dispatcher.ts'
 import type { RPCHook } from './rpc-hook.ts'
 import type { TransportStats } from './transport-stats.ts'
 import { transportStats } from './transport-stats.ts'
+import { networkOn } from './watched-network.ts'
 
 export interface RemotingClientOptions {
   network: Network
@@ -85,12 +87,14 @@ export class RemotingClient {
   readonly #channels = new Map<string, AddressChannel>()
   /** Every open connection, also those that only finish what is in flight. */
   readonly #connections = new Set<Connection>()
+  readonly #endReport: () => void
   readonly #events = new EventEmitter<ConnectionEvents>()
   #closed = false
 
   constructor(options: RemotingClientOptions) {
     const { clock, logger } = options
-    this.#options = options
+    this.#options = { ...options, network: networkOn(options.network, clock) }
+    this.#endReport = reportInFlight(clock, this.#connections)
     this.rpcHooks = [...(options.rpcHooks ?? [])]
     this.#wheel = new TimerWheel(clock, (error) => logger.error(`a deadline failed: ${logText(error)}`))
     this.#dispatcher = new RequestDispatcher({ logger })
@@ -242,6 +246,7 @@ export class RemotingClient {
     this.#channels.clear()
     for (const connection of [...this.#connections]) connection.close(error)
     this.#wheel.clear()
+    this.#endReport()
     return Promise.resolve()
   }
 

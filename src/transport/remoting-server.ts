@@ -1,3 +1,4 @@
+import { formatAddress } from '../internal/address.ts'
 import type { Clock } from '../internal/clock.ts'
 import { RemotingSendRequestException } from '../internal/errors.ts'
 import type { FaultContext, FaultTable } from '../internal/fault-table.ts'
@@ -11,11 +12,13 @@ import type { ConnectionOwner } from './connection.ts'
 import { Connection } from './connection.ts'
 import type { FrameJournal } from './frame-journal.ts'
 import { guard } from './guard.ts'
+import { reportInFlight } from './in-flight-report.ts'
 import { OpaqueSequence } from './in-flight-table.ts'
 import type { Network, NetworkListener, NetworkSocket, TlsServerOptions } from './network.ts'
 import type { RequestDispatcher } from './request-dispatcher.ts'
 import type { TransportStats } from './transport-stats.ts'
 import { transportStats } from './transport-stats.ts'
+import { networkOn } from './watched-network.ts'
 
 /** Answers that may wait for a peer before nothing more is read from it, bytes. */
 const READ_WATERMARK = 1024 * 1024
@@ -53,6 +56,7 @@ export class RemotingServer {
   readonly #owner: ConnectionOwner
   readonly #wheel: TimerWheel
   readonly #connections = new Set<Connection>()
+  readonly #endReport: () => void
   readonly #closeListeners: Array<(connection: Connection) => void> = []
   #listener: NetworkListener | undefined
   #closed = false
@@ -61,6 +65,7 @@ export class RemotingServer {
   constructor(options: RemotingServerOptions) {
     const { clock, logger, dispatcher } = options
     this.#options = options
+    this.#endReport = reportInFlight(clock, this.#connections)
     this.#wheel = new TimerWheel(clock, (error) => logger.error(`a deadline failed: ${logText(error)}`))
     this.#owner = {
       clock,
@@ -99,12 +104,14 @@ export class RemotingServer {
   }
 
   async #listen(port: number): Promise<void> {
-    const { network, host, tls, maxConnections } = this.#options
-    this.#listener = await network.listen(host ?? '127.0.0.1', port, (socket) => this.#accept(socket), {
+    const { network, host, tls, maxConnections, clock, faultContext } = this.#options
+    const accept = (socket: NetworkSocket): void => this.#accept(socket)
+    this.#listener = await networkOn(network, clock).listen(host ?? '127.0.0.1', port, accept, {
       tls,
       maxConnections,
       onRefused: (why) => this.#refused(why)
     })
+    clock.activity?.name(formatAddress(this.host, this.port), faultContext?.brokerName ?? faultContext?.server ?? 'server')
     if (this.#closed || this.#suspended) await this.#listener.close()
   }
 
@@ -132,6 +139,7 @@ export class RemotingServer {
     const listening = this.#listener?.close()
     for (const connection of [...this.#connections]) connection.close()
     this.#wheel.clear()
+    this.#endReport()
     await listening
   }
 

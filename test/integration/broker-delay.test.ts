@@ -222,16 +222,16 @@ describe('delayed messages', () => {
   it('leaves no timer when nothing waits, and none after the shutdown', async () => {
     await start()
     await send('now', {})
-    const idle = rig.clock.pending
+    const idle = rig.clock.timers
     await send('x', { DELAY: '5' })
-    expect(rig.clock.pending).toBe(idle + 1)
+    expect(rig.clock.timers).toBe(idle + 1)
     await rig.clock.advance(60_000)
     expect(bodies()).toEqual(['now', 'x'])
-    expect(rig.clock.pending).toBe(idle)
+    expect(rig.clock.timers).toBe(idle)
     await send('y', { DELAY: '18' })
     await send('z', { TIMER_DELAY_SEC: '9' })
     await rig.broker.shutdown()
     await rig.nameServer.shutdown()
-    expect(rig.clock.pending).toBe(0)
+    expect(rig.clock.timers).toBe(0)
   })
 })

@@ -89,11 +89,11 @@ describe('registration', () => {
 
   it('a start that reaches no name server rejects, and leaves no listener and no timer', async () => {
     rig = await BrokerRig.start()
-    const pending = rig.clock.pending
+    const pending = rig.clock.timers
     const broker = rig.newBroker({ namesrvAddr: '127.0.0.1:1' })
     await expect(broker.start()).rejects.toThrow()
     await expect(rig.connect(broker)).rejects.toThrow()
-    expect(rig.clock.pending).toBe(pending)
+    expect(rig.clock.timers).toBe(pending)
     await expect(broker.start(), 'it can be started once').rejects.toThrow(/started once/)
   })
 

@@ -130,9 +130,9 @@ describe('lookups', () => {
     await rig.register({})
     const instance = rig.instance()
     await instance.tryToFindTopicPublishInfo('T', findRoute)
-    const { pending } = rig.clock
+    const { timers } = rig.clock
     await Promise.all(Array.from({ length: 20 }, () => instance.tryToFindTopicPublishInfo('U', findRoute)))
-    expect(rig.clock.pending).toBe(pending)
+    expect(rig.clock.timers).toBe(timers)
   })
 
   it('a topic nobody knows borrows the template, with as many queues as a new topic gets', async () => {

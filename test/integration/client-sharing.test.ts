@@ -123,12 +123,12 @@ describe('a client', () => {
   })
 
   it('process-R2 background work ends with the release', async () => {
-    const { pending } = rig.clock
+    const { timers } = rig.clock
     const instance = rig.instance()
     await instance.start()
-    expect(rig.clock.pending).toBe(pending + 2)
+    expect(rig.clock.timers).toBe(timers + 2)
     await instance.release()
-    expect(rig.clock.pending).toBe(pending)
+    expect(rig.clock.timers).toBe(timers)
   })
 
   it('process-R7 a release during a lookup fails the lookup at once', async () => {

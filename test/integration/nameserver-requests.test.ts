@@ -125,12 +125,12 @@ describe('name server', () => {
   })
 
   it('process-R2 a name server that has shut down leaves no timer', async () => {
-    const { pending } = clock
+    const { timers } = clock
     const another = new NameServer({ network, clock })
     await another.start()
-    expect(clock.pending).toBe(pending + 1)
+    expect(clock.timers).toBe(timers + 1)
     await another.shutdown()
-    expect(clock.pending).toBe(pending)
+    expect(clock.timers).toBe(timers)
   })
 
   it('store-67 wipes and adds the write permission', async () => {

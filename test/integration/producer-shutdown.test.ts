@@ -51,7 +51,7 @@ describe('shutdown', () => {
     const errors = await Promise.all([awaited, signalled, oneway, withCallback])
     expect(errors.map((error) => [error?.code, error?.maybeStored])).toEqual(Array(4).fill(['SHUTDOWN', false]))
     network.stalled.clear()
-    await until(() => (cluster.clock as HeldClock).pending > 0)
+    await until(() => (cluster.clock as HeldClock).timers > 0)
     await (cluster.clock as HeldClock).advance(10_000)
     await stopped
     expect(cluster.sends).toHaveLength(0)

@@ -166,7 +166,7 @@ describe('LoopbackBroker with slaves', () => {
     const broker = await LoopbackBroker.start({ network: new MemoryNetwork(), clock, brokers: [{ slaves: 1 }] })
     await broker.close()
     await nextTurn(5)
-    expect(clock.pending).toBe(0)
+    expect(clock.timers).toBe(0)
   })
 
   it.each([

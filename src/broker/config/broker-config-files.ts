@@ -6,6 +6,7 @@ import { numberOf } from '../../protocol/fastjson-fields.ts'
 import { type TopicConfig, topicConfigSerializeWrapperOf, topicConfigSerializeWrapperText } from '../../protocol/topic-config.ts'
 import { badStore } from '../../store/files/file-ops.ts'
 import { JsonConfigFile } from '../../store/files/json-config-file.ts'
+import { filesOn } from '../../store/files/watched-files.ts'
 import type { SubscriptionGroupManager } from '../client/subscription-group-manager.ts'
 import type { MessageRequestModeManager } from '../loadbalance/message-request-mode-manager.ts'
 import type { ConsumerOffsetManager } from '../offset/consumer-offset-manager.ts'
@@ -79,9 +80,10 @@ export class BrokerConfigFiles {
   #stopped = false
 
   constructor(options: BrokerConfigFilesOptions) {
-    const { folder, logger } = options
+    const { folder, clock, logger } = options
     this.#options = options
-    const file = (name: string): JsonConfigFile => new JsonConfigFile(path.join(folder, name), logger)
+    const files = filesOn(clock)
+    const file = (name: string): JsonConfigFile => new JsonConfigFile(path.join(folder, name), logger, files)
     this.#topics = file('topics.json')
     this.#groups = file('subscriptionGroup.json')
     this.#consumerOffsets = file('consumerOffset.json')

@@ -6,6 +6,7 @@ import { nextTick } from '../../internal/turns.ts'
 import type { DefaultMessageStore } from '../../store/default-message-store.ts'
 import type { PutMessageStatus, ReplicaService } from '../../store/types.ts'
 import type { Network, NetworkListener, NetworkSocket } from '../../transport/network.ts'
+import { networkOn } from '../../transport/watched-network.ts'
 import { GroupTransferService } from './group-transfer-service.ts'
 import { HAClient } from './ha-client.ts'
 import { HAConnection, type HAMaster } from './ha-connection.ts'
@@ -45,7 +46,7 @@ export class HAService implements ReplicaService, HAMaster {
   active = false
 
   constructor(options: HAServiceOptions) {
-    this.#options = options
+    this.#options = { ...options, network: networkOn(options.network, options.clock) }
     this.clock = options.clock
     this.logger = options.logger
     this.#groupTransfer = new GroupTransferService(options.clock)

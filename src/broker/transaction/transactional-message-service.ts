@@ -1,5 +1,6 @@
+import { tracked } from '../../internal/clock.ts'
 import { logText } from '../../internal/logger.ts'
-import { nextTurn } from '../../internal/turns.ts'
+import { turn } from '../../internal/turns.ts'
 import type { MessageExt } from '../../protocol/message.ts'
 import { storedMessageLength, writeStoredMessage } from '../../protocol/message-codec.ts'
 import { MessageConst } from '../../protocol/message-const.ts'
@@ -76,7 +77,7 @@ export class TransactionalMessageService {
     const begin = clock.monotonic()
     let next = halfOffset
     for (let looked = 1; !stopped() && clock.monotonic() - begin <= MAX_QUEUE_PROCESS_MILLIS; looked++) {
-      if (looked % MESSAGES_A_TURN === 0) await new Promise<void>((resolve) => nextTurn(resolve))
+      if (looked % MESSAGES_A_TURN === 0) await tracked(clock, turn(), 'looking for open half messages')
       if (ops.take(next)) {
         next++
         continue

@@ -1,5 +1,5 @@
 import { stat, statfs } from 'node:fs/promises'
-import type { Clock, Timer } from '../../internal/clock.ts'
+import { type Clock, type Timer, tracked } from '../../internal/clock.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import type { MessageStoreConfig } from '../message-store-config.ts'
 import type { DispatchFiles } from './consume-queue-flush.ts'
@@ -117,7 +117,7 @@ export class CleanService {
     while (deleted < config.deleteFileBatchMax && !this.#stopped) {
       const [first, second] = log.segments
       if (first === undefined || second === undefined) break
-      const { mtimeMs } = await stat(first.path)
+      const { mtimeMs } = await tracked(clock, stat(first.path), `stat of ${first.path}`)
       if (!forced && clock.now() < mtimeMs + reservedMillis) break
       if (deleted > 0) await this.#wait(config.deleteCommitLogFilesInterval)
       if (this.#stopped || !(await log.dropFirst())) break
@@ -128,11 +128,13 @@ export class CleanService {
 
   /** Queue and index files whose records are all gone. */
   async #cleanDispatchFiles(): Promise<void> {
-    const { log, dispatchFiles, config } = this.#deps
+    const { log, dispatchFiles, config, clock, root } = this.#deps
     const { minOffset } = log
     if (minOffset <= this.#cleanedOffset) return
     for (const files of [dispatchFiles.queues, dispatchFiles.index]) {
-      while (!this.#stopped && (await files.deleteExpired(minOffset, FILES_A_TURN)) === FILES_A_TURN) {
+      const some = (): Promise<number> =>
+        tracked(clock, files.deleteExpired(minOffset, FILES_A_TURN), `deleting old queue and index files in ${root}`)
+      while (!this.#stopped && (await some()) === FILES_A_TURN) {
         await this.#wait(config.deleteConsumeQueueFilesInterval)
       }
     }
@@ -140,8 +142,8 @@ export class CleanService {
   }
 
   async #diskUsed(): Promise<number> {
-    const { config, root, logger, onDiskFull, diskUsed = usedShare } = this.#deps
-    const used = await diskUsed(root)
+    const { config, root, logger, clock, onDiskFull, diskUsed = usedShare } = this.#deps
+    const used = await tracked(clock, diskUsed(root), `statfs of ${root}`)
     this.#used = used
     const full = used * 100 > config.diskSpaceWarningLevelRatio
     if (full === this.#full) return used

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { Clock, Timer } from '../../internal/clock.ts'
+import { type Clock, type Timer, tracked } from '../../internal/clock.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { ConsumeQueueStore } from '../consume-queue-store.ts'
 import type { MessageStoreConfig } from '../message-store-config.ts'
@@ -165,10 +165,11 @@ export class DispatchFiles {
   }
 
   #schedule(): void {
-    const { clock, config } = this.#options
+    const { clock, config, root } = this.#options
     this.#timer = clock.setTimeout(
       () => {
-        this.#running = this.#flushRegularly().finally(() => this.#schedule())
+        const flush = tracked(clock, this.#flushRegularly(), `flush of consume queues and index in ${root}`)
+        this.#running = flush.finally(() => this.#schedule())
       },
       config.flushIntervalConsumeQueue,
       { ref: false }

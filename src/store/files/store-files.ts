@@ -4,7 +4,7 @@ import { MQClientException } from '../../internal/errors.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { type ProcessLock, takeProcessLock } from '../../internal/process-lock.ts'
 import type { MessageStoreConfig } from '../message-store-config.ts'
-import { errorCode, type FileLayer, nodeFiles } from './file-layer.ts'
+import { errorCode, type FileLayer } from './file-layer.ts'
 import { FileStorage } from './file-storage.ts'
 import { LogChecksums } from './log-checksums.ts'
 import { COMMIT_LOG_DIR, NEXT_SEGMENT } from './log-segment.ts'
@@ -20,6 +20,7 @@ import {
   removeAbort,
   wasAborted
 } from './store-directory.ts'
+import { filesOn } from './watched-files.ts'
 
 /** How often the durable position is written down, ms, at most. */
 const POSITION_MILLIS = 1000
@@ -80,7 +81,8 @@ export class StoreFiles {
   #lastWritten = Number.NEGATIVE_INFINITY
   #writing: Promise<void> | undefined
 
-  constructor({ root, repair = 'stop', files = nodeFiles }: StoreFilesOptions, deps: StoreFilesDeps) {
+  constructor({ root, repair = 'stop', files: given }: StoreFilesOptions, deps: StoreFilesDeps) {
+    const files = given ?? filesOn(deps.clock)
     this.root = path.resolve(root)
     this.#deps = deps
     this.#files = files

@@ -61,9 +61,9 @@ describe('what starts and stops, fails and times out', () => {
       }
     }
     await cycle(TORTURE ? 250 : 50)
-    const before = [clock.pending, await liveHeap()]
+    const before = [clock.timers, await liveHeap()]
     await cycle(PRODUCERS)
-    const after = [clock.pending, await liveHeap()]
+    const after = [clock.timers, await liveHeap()]
     expect(after[0]).toBeLessThanOrEqual(before[0])
     const grown = after[1] - before[1]
     if (TORTURE) console.log(`${PRODUCERS} producers, heap ${(grown / 1024).toFixed(0)} KiB`)
@@ -83,7 +83,7 @@ describe('what starts and stops, fails and times out', () => {
     await cycle(TORTURE ? 250 : 20)
     const before = await liveHeap()
     await cycle(BROKERS)
-    expect(clock.pending).toBe(0)
+    expect(clock.timers).toBe(0)
     const grown = (await liveHeap()) - before
     if (TORTURE) console.log(`${BROKERS} brokers, heap ${(grown / 1024).toFixed(0)} KiB`)
     expect(grown).toBeLessThan(MIB)
@@ -97,7 +97,7 @@ describe('what starts and stops, fails and times out', () => {
     const cluster = await startCluster({ clock })
     cluster.announced.set('broker-a', '127.0.0.1:1')
     const producer = await startProducer(cluster, { topics: ['T'], retryTimesWhenSendFailed: 0, drainTimeout: 60_000 })
-    const { pending } = clock
+    const { timers } = clock
     const fail = async (count: number): Promise<void> => {
       for (let i = 0; i < count; i += 500) {
         const codes = Array.from({ length: 500 }, () =>
@@ -111,7 +111,7 @@ describe('what starts and stops, fails and times out', () => {
     await fail(10_000)
     // The route of the topic is looked up again for a while.
     await clock.advance(16_000)
-    expect(clock.pending).toBeLessThanOrEqual(pending)
+    expect(clock.timers).toBeLessThanOrEqual(timers)
     // Were one of them still under way, this would wait for it.
     const stopped = producer.shutdown()
     await clock.advance(1)
@@ -147,17 +147,17 @@ describe('what starts and stops, fails and times out', () => {
       await client.connect(addr, 1000)
     }
     await round()
-    const before = clock.pending
+    const before = clock.timers
     for (let i = 0; i < TIMEOUT_ROUNDS; i++) await round()
     expect(timeouts).toBe((1 + TIMEOUT_ROUNDS) * 10_000)
     expect(client.connection(addr)?.inFlight).toBe(0)
-    expect(clock.pending).toBeLessThanOrEqual(before)
+    expect(clock.timers).toBeLessThanOrEqual(before)
     answered = true
     const answer = client.invoke(addr, RemotingCommand.request(10), 50)
     await clock.advance(1)
     expect((await answer).code).toBe(0)
     await client.close()
     await server.close()
-    expect(clock.pending).toBe(0)
+    expect(clock.timers).toBe(0)
   })
 })

@@ -179,7 +179,7 @@ test('wire-W8 closing fails what is pending exactly once, in order, and later an
   expect(errors[0]).toMatchObject({ name: 'RemotingSendRequestException', message: 'send request to <127.0.0.1:2> failed' })
   await clock.advance(5000)
   expect(order).toHaveLength(6)
-  expect(clock.pending).toBe(0)
+  expect(clock.timers).toBe(0)
 })
 
 test('wire-W8 a callback that throws harms no other request', async () => {

@@ -70,7 +70,7 @@ describe('group commit', () => {
     expect(store.remainHowManyDataToFlush()).toBe(store.getMaxPhyOffset())
     await storage.complete()
     expect(store.remainHowManyDataToFlush()).toBe(0)
-    expect(clock.pending).toBe(0)
+    expect(clock.timers).toBe(0)
   })
 })
 
@@ -242,7 +242,7 @@ describe('faults at the flush', () => {
     expect(put.settled).toBe(false)
     await clock.advance(1)
     expect(put.value?.status).toBe('PUT_OK')
-    expect(clock.pending).toBe(0)
+    expect(clock.timers).toBe(0)
   })
 
   it('fail with a status answers it; the message is stored', async () => {
@@ -401,6 +401,6 @@ describe('shutdown', () => {
     await store.shutdown()
     expect((await flushing).status).toBe('FLUSH_DISK_TIMEOUT')
     expect((await appending).status).toBe('SERVICE_NOT_AVAILABLE')
-    expect(clock.pending).toBe(0)
+    expect(clock.timers).toBe(0)
   })
 })

@@ -107,7 +107,7 @@ test('a refused connect says which address and why, and the next call tries agai
   expect(network.connects).toEqual([9, 9])
   // The one timer of the wheel may still be armed; it finds nothing.
   await clock.advance(3000)
-  expect(clock.pending).toBe(0)
+  expect(clock.timers).toBe(0)
 })
 
 test('bodies of answers and fields of requests stay as they came, whatever is read later', async () => {
@@ -486,7 +486,7 @@ test('faults of the point connect strike before the network is asked', async () 
   const closing = expect(remotingClientClosing(client, '127.0.0.1:5')).rejects.toMatchObject({ code: 'CLIENT_CLOSED' })
   await closing
   await clock.advance(0)
-  expect(clock.pending).toBe(1)
+  expect(clock.timers).toBe(1)
 })
 
 /** A call that is connecting when the client closes. */

@@ -203,7 +203,7 @@ for (const point of ['request', 'response'] as const) {
 test('a delayed fault leaves no timer when its connection closes first', async () => {
   const { raw, clock, close } = await faulty('response', { kind: 'delay', millis: 60_000 })
   raw.destroy()
-  await until(() => clock.pending <= 1)
+  await until(() => clock.timers <= 1)
   await close()
-  expect(clock.pending).toBe(0)
+  expect(clock.timers).toBe(0)
 })

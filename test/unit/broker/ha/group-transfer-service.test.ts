@@ -25,7 +25,7 @@ describe('GroupTransferService', () => {
       ['c', 'FLUSH_SLAVE_TIMEOUT', 2500]
     ])
     expect(service.waiting).toBe(0)
-    expect(clock.pending, 'no timer without somebody who waits').toBe(0)
+    expect(clock.timers, 'no timer without somebody who waits').toBe(0)
   })
 
   it('a shorter slaveTimeout, set meanwhile, holds for the puts after it', async () => {
@@ -46,6 +46,6 @@ describe('GroupTransferService', () => {
     const put = service.put(1, 3000)
     service.shutdown()
     expect(await put).toBe('FLUSH_SLAVE_TIMEOUT')
-    expect(clock.pending).toBe(0)
+    expect(clock.timers).toBe(0)
   })
 })

@@ -76,7 +76,7 @@ describe('the trace dispatcher', () => {
     expect(ids()).toEqual([])
     await clock.advance(1)
     expect(ids()).toEqual([['ID0', 'ID1']])
-    expect(clock.pending).toBe(0)
+    expect(clock.timers).toBe(0)
   })
 
   it('keeps topics apart, and with CLOUD the regions too', async () => {
@@ -159,7 +159,7 @@ describe('the trace dispatcher', () => {
     expect([ids(), closed]).toEqual([[['ID0']], false])
     answer.resolve()
     await closing
-    expect([dispatcher.append(nth(1)), clock.pending]).toEqual([false, 0])
+    expect([dispatcher.append(nth(1)), clock.timers]).toEqual([false, 0])
   })
 
   it('closes at the latest when its time is over', async () => {
