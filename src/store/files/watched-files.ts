@@ -11,6 +11,7 @@ export function filesOn({ activity }: Clock, files: FileLayer = nodeFiles): File
   const watch = <T>(call: string, name: string, promise: Promise<T>): Promise<T> => activity.track(promise, `${call} of ${name}`)
   const named = (fd: number): string => names.get(fd) ?? `file ${fd}`
   return {
+    ...files,
     lstat: (name) => watch('lstat', name, files.lstat(name)),
     readdir: (name) => watch('readdir', name, files.readdir(name)),
     mkdir: (name) => watch('mkdir', name, files.mkdir(name)),
@@ -40,9 +41,6 @@ export function filesOn({ activity }: Clock, files: FileLayer = nodeFiles): File
         end()
         done(error, written)
       })
-    },
-    openForReading: (name) => files.openForReading(name),
-    readNow: (fd, target, at, length, position) => files.readNow(fd, target, at, length, position),
-    closeNow: (fd) => files.closeNow(fd)
+    }
   }
 }
