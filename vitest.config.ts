@@ -15,6 +15,8 @@ export default defineConfig({
     // Processes that are reused: modules load once a worker, and signals, descriptors and `gc` are those of a real process.
     pool: 'forks',
     isolate: false,
+    // One core fewer is the runner's own choice; much here waits for processes and disks.
+    maxWorkers: 2,
     execArgv: ['--expose-gc'],
     testTimeout: 10_000,
     hookTimeout: 10_000,

@@ -18,6 +18,7 @@ const TEXTS: ReadonlyArray<readonly [first: RegExp, heldBy: string]> = [
   [/^expected at least 1 of/, 'test/integration/testing-matchers.test.ts'],
   [/^A producer was left running/, 'test/integration/testing-fixture.test.ts'],
   [/^2 faults never struck/, 'test/integration/loopback-faults.test.ts'],
+  [/^the clock stays at/, 'test/integration/loopback-clock.test.ts'],
   [/^<dataDir>\/abort/, 'test/unit/store/files/file-safety.test.ts'],
   [/^internal <- protocol/, 'test/package/lint.test.ts'],
   [/^rocketmq-producer \w+/, 'scripts/options-guide.mjs']

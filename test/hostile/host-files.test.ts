@@ -157,7 +157,7 @@ const outside = (outer: string): string[] => tree(outer).filter((entry) => !entr
 
 /** What a store may consist of. */
 const OURS =
-  /^(commitlog|consumequeue|index|config|cut|commitlog\/\d{20}( file)?|consumequeue\/[%|\w-]{1,255}(\/\d+(\/\d{20} file)?)?|index\/\d{17} file|config\/\w+\.json(\.bak)? file|(abort|lock|checkpoint|commitlog\.position) file)$/
+  /^(commitlog|consumequeue|index|config|cut|checksums|checksums\/\d{20} file|commitlog\/\d{20}( file)?|consumequeue\/[%|\w-]{1,255}(\/\d+(\/\d{20} file)?)?|index\/\d{17} file|config\/\w+\.json(\.bak)? file|(abort|lock|checkpoint|commitlog\.position) file)$/
 
 async function sweep(peer: RawPeer, requests: RemotingCommand[]): Promise<RemotingCommand[]> {
   for (const request of requests) peer.send(request)

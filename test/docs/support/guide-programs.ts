@@ -80,6 +80,8 @@ const COMPILER: ts.CompilerOptions = {
 
 /** What the compiler says about the programs, as an application with every strict setting would see it. */
 export function typeErrors(programs: readonly GuideProgram[]): string[] {
+  // Where the folder is missing the compiler resolves nothing that is said to be in it.
+  mkdirSync(FOLDER, { recursive: true })
   const sources = new Map(programs.map(({ name, source }) => [path.join(FOLDER, `${name}.mts`), source]))
   sources.set(path.join(FOLDER, 'given.mts'), GIVEN)
   const host = ts.createCompilerHost(COMPILER)

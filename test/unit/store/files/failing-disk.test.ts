@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { Clock } from '../../../../src/internal/clock.ts'
 import { HeldClock } from '../../../../src/internal/held-clock.ts'
 import { silentLogger } from '../../../../src/internal/logger.ts'
 import { DefaultMessageStore } from '../../../../src/store/default-message-store.ts'
@@ -19,12 +20,26 @@ interface Rig {
   store: DefaultMessageStore
 }
 
-async function open(config: Partial<MessageStoreConfig> = {}, root = folder(), log: string[] = []): Promise<Rig> {
+/** A held clock that does not wait for the disk: one that hangs would hold it up. */
+function blind(clock: HeldClock): Clock {
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    setTimeout: (callback, millis) => clock.setTimeout(callback, millis)
+  }
+}
+
+async function open(
+  config: Partial<MessageStoreConfig> = {},
+  root = folder(),
+  log: string[] = [],
+  clock = new HeldClock(),
+  seen: Clock = clock
+): Promise<Rig> {
   const files = new FaultyFiles()
-  const clock = new HeldClock()
   const store = new DefaultMessageStore(
     { mappedFileSizeCommitLog: 64 * 1024, ...config },
-    { clock, logger: { ...silentLogger, warn: (text) => void log.push(text) }, files: { root, files } }
+    { clock: seen, logger: { ...silentLogger, warn: (text) => void log.push(text) }, files: { root, files } }
   )
   await store.start()
   return { root, files, clock, store }
@@ -214,7 +229,9 @@ describe('a slow disk', () => {
   })
 
   it('fault-S10 while everything on the disk hangs the event loop is free: puts, reads and timeouts go on, and no call waits within a turn', async () => {
-    const { files, clock, store } = await open({ flushDiskType: 'SYNC_FLUSH', syncFlushTimeout: 2000 })
+    const clock = new HeldClock()
+    const config = { flushDiskType: 'SYNC_FLUSH', syncFlushTimeout: 2000 } as const
+    const { files, store } = await open(config, undefined, [], clock, blind(clock))
     for (let i = 0; i < 20; i++) await put(store, `${i}`)
     let release!: () => void
     const held = new Promise<void>((resolve) => {
