@@ -66,6 +66,7 @@ export class Activity {
     return name === undefined ? addr : `${name} (${addr})`
   }
 
+  /** Whether something goes on that ends without the clock. */
   get busy(): boolean {
     if (this.#works.size > 0) return true
     for (const probe of this.#probes) if (probe.busy()) return true
