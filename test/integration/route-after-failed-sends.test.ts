@@ -34,7 +34,7 @@ describe('the route after a send that did not reach its broker', () => {
     // The name server forgets a broker that breaks its connection.
     await a.kill()
     cluster.registered = ['b']
-    for (let i = 0; i < 4; i++) expect((await producer.send(message())).messageQueue.brokerName).toBe('b')
+    for (let i = 0; i < 8; i++) expect((await producer.send(message())).messageQueue.brokerName).toBe('b')
     await a.restart()
     cluster.registered = undefined
     const before = a.sends.length
