@@ -265,23 +265,22 @@ export class MQClientInstance {
     const topics = new Set(this.#routes.topics())
     for (const producer of this.#producers.values()) for (const topic of producer.publishTopics()) topics.add(topic)
     for (const topic of topics) {
-      try {
-        await this.#routes.refresh(topic)
-      } catch (error) {
-        if (this.#closed !== undefined) return
-        this.logger.warn(`route of topic ${logText(topic)} could not be refreshed: ${logText(error)}`)
-        // The other topics would only wait for the same name servers.
-        if ((error as RocketMQError).code === 'NAME_SERVER_UNREACHABLE') return
-      }
+      const error = await this.#refreshRoute(topic)
+      // The other topics would only wait for the same name servers.
+      if (error !== undefined && (this.#closed !== undefined || error.code === 'NAME_SERVER_UNREACHABLE')) return
     }
   }
 
-  async #refreshRoute(topic: string): Promise<void> {
+  /** What it failed with. Never rejects. */
+  async #refreshRoute(topic: string): Promise<RocketMQError | undefined> {
     try {
       await this.#routes.refresh(topic)
+      return undefined
     } catch (error) {
-      if (this.#closed !== undefined) return
-      this.logger.warn(`route of topic ${logText(topic)} could not be refreshed: ${logText(error)}`)
+      if (this.#closed === undefined) {
+        this.logger.warn(`route of topic ${logText(topic)} could not be refreshed: ${logText(error)}`)
+      }
+      return error as RocketMQError
     }
   }
 

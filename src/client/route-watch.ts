@@ -21,14 +21,14 @@ interface Watch {
  * for 15 s.
  */
 export class RouteWatch {
-  readonly #refresh: (topic: string) => Promise<void>
+  readonly #refresh: (topic: string) => Promise<unknown>
   readonly #clock: Clock
   readonly #watches = new Map<string, Watch>()
   readonly #flights = new SingleFlight<string, void>()
   #closed = false
 
   /** @param refresh never rejects. */
-  constructor(refresh: (topic: string) => Promise<void>, clock: Clock) {
+  constructor(refresh: (topic: string) => Promise<unknown>, clock: Clock) {
     this.#refresh = refresh
     this.#clock = clock
   }

@@ -1,7 +1,8 @@
-import { type Clock, LONGEST_TIMER, type Timer } from '../../internal/clock.ts'
+import type { Clock } from '../../internal/clock.ts'
 import { buildPopRetryTopic } from '../../protocol/pop-extra-info.ts'
 import type { DispatchRequest, TagsFilter } from '../../store/types.ts'
 import type { Connection } from '../../transport/connection.ts'
+import { DeadlineTimer } from './deadline-timer.ts'
 
 /** A pop that found nothing and waits. */
 export interface HeldPop {
@@ -30,16 +31,14 @@ const MAX_OF_ALL = 100_000
  * left over wakes the next. Messages of a pop retry topic wake them too, where Java lets them wait until the poll times out.
  */
 export class PopLongPollingService {
-  readonly #clock: Clock
+  readonly #deadlines: DeadlineTimer
   /** By topic, its own or the retry one, then by group and queue that was asked for, in the order in which they came. */
   readonly #byTopic = new Map<string, Map<string, Set<HeldPop>>>()
   readonly #all = new Set<HeldPop>()
-  #timer: Timer | undefined
-  #timerAt = Number.POSITIVE_INFINITY
   #stopped = false
 
   constructor(clock: Clock) {
-    this.#clock = clock
+    this.#deadlines = new DeadlineTimer(clock, (now) => this.#expire(now))
   }
 
   get size(): number {
@@ -67,7 +66,7 @@ export class PopLongPollingService {
       if (pops === undefined) groups.set(keyOf(group, queueId), new Set([pop]))
       else pops.add(pop)
     }
-    this.#arm(pop.deadline)
+    this.#deadlines.arm(pop.deadline)
     return 'WAITS'
   }
 
@@ -109,8 +108,7 @@ export class PopLongPollingService {
   /** Answers everything that waits; later pops do not wait any more. */
   shutdown(): void {
     this.#stopped = true
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#deadlines.stop()
     for (const pop of [...this.#all]) this.#wake(pop)
   }
 
@@ -131,24 +129,13 @@ export class PopLongPollingService {
     }
   }
 
-  #arm(deadline: number): void {
-    if (deadline >= this.#timerAt) return
-    this.#timer?.cancel()
-    this.#timerAt = deadline
-    const wait = Math.min(Math.max(0, deadline - this.#clock.monotonic()), LONGEST_TIMER)
-    this.#timer = this.#clock.setTimeout(() => this.#expire(), wait, { ref: false })
-  }
-
-  #expire(): void {
-    this.#timer = undefined
-    this.#timerAt = Number.POSITIVE_INFINITY
-    const now = this.#clock.monotonic()
+  #expire(now: number): number {
     let next = Number.POSITIVE_INFINITY
     for (const pop of [...this.#all]) {
       if (pop.deadline <= now) this.#wake(pop)
       else next = Math.min(next, pop.deadline)
     }
-    if (next !== Number.POSITIVE_INFINITY && !this.#stopped) this.#arm(next)
+    return next
   }
 }
 

@@ -1,6 +1,7 @@
-import { type Clock, LONGEST_TIMER, type Timer } from '../../internal/clock.ts'
+import type { Clock } from '../../internal/clock.ts'
 import type { DispatchRequest, TagsFilter } from '../../store/types.ts'
 import type { Connection } from '../../transport/connection.ts'
+import { DeadlineTimer } from './deadline-timer.ts'
 
 /** A pull that found nothing and waits. */
 export interface HeldPull {
@@ -24,14 +25,12 @@ export interface HeldPull {
  * where Java looks every 5 s.
  */
 export class PullRequestHoldService {
-  readonly #clock: Clock
+  readonly #deadlines: DeadlineTimer
   readonly #held = new Map<string, Set<HeldPull>>()
-  #timer: Timer | undefined
-  #timerAt = Number.POSITIVE_INFINITY
   #stopped = false
 
   constructor(clock: Clock) {
-    this.#clock = clock
+    this.#deadlines = new DeadlineTimer(clock, (now) => this.#expire(now))
   }
 
   suspendPullRequest(pull: HeldPull): void {
@@ -46,7 +45,7 @@ export class PullRequestHoldService {
       this.#held.set(key, pulls)
     }
     pulls.add(pull)
-    this.#arm(pull.deadline)
+    this.#deadlines.arm(pull.deadline)
   }
 
   get size(): number {
@@ -93,8 +92,7 @@ export class PullRequestHoldService {
   /** Answers everything that waits; later pulls are not held any more. */
   shutdown(): void {
     this.#stopped = true
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#deadlines.stop()
     for (const pulls of [...this.#held.values()]) for (const pull of pulls) pull.execute()
     this.#held.clear()
   }
@@ -104,18 +102,7 @@ export class PullRequestHoldService {
     if (pulls.size === 0) this.#held.delete(key)
   }
 
-  #arm(deadline: number): void {
-    if (deadline >= this.#timerAt) return
-    this.#timer?.cancel()
-    this.#timerAt = deadline
-    const wait = Math.min(Math.max(0, deadline - this.#clock.monotonic()), LONGEST_TIMER)
-    this.#timer = this.#clock.setTimeout(() => this.#expire(), wait, { ref: false })
-  }
-
-  #expire(): void {
-    this.#timer = undefined
-    this.#timerAt = Number.POSITIVE_INFINITY
-    const now = this.#clock.monotonic()
+  #expire(now: number): number {
     let next = Number.POSITIVE_INFINITY
     for (const [key, pulls] of [...this.#held]) {
       for (const pull of [...pulls]) {
@@ -127,7 +114,7 @@ export class PullRequestHoldService {
         }
       }
     }
-    if (next !== Number.POSITIVE_INFINITY && !this.#stopped) this.#arm(next)
+    return next
   }
 }
 
