@@ -6,8 +6,10 @@ export const MASTER_ID = 0
 /** Which broker has which addresses, as the routes say; Java's `brokerAddrTable`. */
 export class BrokerTable {
   readonly #brokers = new Map<string, Map<number, string>>()
-  /** Every address since the last {@link clean}, replaced ones too. */
+  /** Every address that is not forgotten, replaced ones too. */
   readonly #seen = new Set<string>()
+  /** Those that were in no route at the last {@link clean}. */
+  #absent = new Set<string>()
 
   update(route: TopicRouteData): void {
     for (const broker of route.brokerDatas) {
@@ -39,7 +41,12 @@ export class BrokerTable {
     return addresses
   }
 
-  /** Forgets addresses that stand in none of the routes. @returns the forgotten addresses */
+  /**
+   * Forgets addresses that stand in none of the routes, and did not the last time either: name servers drop a broker at once when its
+   * connection ends, and may list it again seconds after its restart.
+   *
+   * @returns the forgotten addresses
+   */
   clean(routes: Iterable<TopicRouteData>): string[] {
     const known = new Set<string>()
     for (const route of routes) {
@@ -47,12 +54,14 @@ export class BrokerTable {
         for (const address of broker.brokerAddrs.values()) known.add(address)
       }
     }
+    const absent = [...this.#seen].filter((address) => !known.has(address))
+    const forgotten = new Set(absent.filter((address) => this.#absent.has(address)))
+    this.#absent = new Set(absent.filter((address) => !forgotten.has(address)))
+    for (const address of forgotten) this.#seen.delete(address)
     for (const [name, broker] of this.#brokers) {
-      for (const [id, address] of broker) if (!known.has(address)) broker.delete(id)
+      for (const [id, address] of broker) if (forgotten.has(address)) broker.delete(id)
       if (broker.size === 0) this.#brokers.delete(name)
     }
-    const forgotten = [...this.#seen].filter((address) => !known.has(address))
-    for (const address of forgotten) this.#seen.delete(address)
-    return forgotten
+    return [...forgotten]
   }
 }

@@ -290,6 +290,7 @@ export class MQClientInstance {
       this.#heartbeats.forget(addr)
       if ((this.remoting.connection(addr)?.inFlight ?? 0) === 0) this.remoting.closeConnection(addr)
     }
+    this.#routes.forgetFormerQueues()
   }
 
   /** Runs `work` again and again; the pause counts from its end. */

@@ -2,6 +2,7 @@ import { SingleFlight } from '../internal/async.ts'
 import type { Clock } from '../internal/clock.ts'
 import { MQClientException, type RocketMQError } from '../internal/errors.ts'
 import { type Logger, logText } from '../internal/logger.ts'
+import type { MessageQueue } from '../protocol/message-queue.ts'
 import { encodeTopicRoute, type TopicRouteData } from '../protocol/topic-route.ts'
 import { TBW102 } from '../protocol/topics.ts'
 import type { CheckedRoute } from './broker-addresses.ts'
@@ -85,6 +86,15 @@ export class RouteTable {
     if (route !== undefined) this.#store(topic, route)
   }
 
+  /** Addresses have been forgotten: former queues of those brokers are of no use any more. */
+  forgetFormerQueues(): void {
+    for (const entry of this.#entries.values()) {
+      const { formerQueues } = entry.info
+      const left = formerQueues.filter(({ brokerName }) => this.#hasMaster(brokerName))
+      if (left.length < formerQueues.length) entry.info = { ...entry.info, formerQueues: left }
+    }
+  }
+
   async #findRoute(topic: string, options: FindRouteOptions): Promise<TopicPublishInfo | undefined> {
     const route = await this.#lookup(topic)
     if (route !== undefined) return this.#store(topic, route)
@@ -99,13 +109,24 @@ export class RouteTable {
     const fingerprint = fingerprintOf(route)
     const old = this.#entries.get(topic)
     if (old?.fingerprint === fingerprint) return old.info
-    const info = topicRouteToPublishInfo(topic, route)
+    const fresh = topicRouteToPublishInfo(topic, route)
+    const info = old === undefined || fresh.orderTopic ? fresh : { ...fresh, formerQueues: this.#formerQueues(old.info, route) }
     this.#entries.set(topic, { info, fingerprint })
     this.#brokers.update(route)
     this.#logger.info(
       `route of topic ${logText(topic)} ${old === undefined ? 'found' : 'changed'}: ${info.messageQueues.length} queues`
     )
     return info
+  }
+
+  /** Queues of the old info whose brokers the new route does not name. */
+  #formerQueues({ messageQueues, formerQueues }: TopicPublishInfo, { brokerDatas }: TopicRouteData): MessageQueue[] {
+    const named = new Set(brokerDatas.map(({ brokerName }) => brokerName))
+    return [...messageQueues, ...formerQueues].filter(({ brokerName }) => !named.has(brokerName) && this.#hasMaster(brokerName))
+  }
+
+  #hasMaster(brokerName: string): boolean {
+    return this.#brokers.masterAddress(brokerName) !== undefined
   }
 
   /** The caller's own deadline and signal; the lookup itself goes on for the others. */

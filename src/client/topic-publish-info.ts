@@ -13,6 +13,12 @@ const MAX_QUEUES = 262_144
 export interface TopicPublishInfo {
   readonly topic: string
   readonly messageQueues: readonly MessageQueue[]
+  /**
+   * Queues of brokers that an earlier route named and this one does not, while their addresses are kept: for sends that no broker of the
+   * route has taken. Name servers drop a broker at once when its connection ends, and real ones may list it again only 10 s after its
+   * restart.
+   */
+  readonly formerQueues: readonly MessageQueue[]
   /** Whether the queues come from an order configuration. */
   readonly orderTopic: boolean
   readonly routeData: TopicRouteData
@@ -27,11 +33,12 @@ export interface TopicPublishInfo {
 export function topicRouteToPublishInfo(topic: string, routeData: TopicRouteData): TopicPublishInfo {
   const order = routeData.orderTopicConf
   if (order !== undefined && order !== '') {
-    return { topic, messageQueues: orderedQueues(topic, order), orderTopic: true, routeData }
+    return { topic, messageQueues: orderedQueues(topic, order), formerQueues: [], orderTopic: true, routeData }
   }
   return {
     topic,
     messageQueues: (routeData.topicQueueMappingByBroker?.size ?? 0) > 0 ? [] : writeQueues(topic, routeData),
+    formerQueues: [],
     orderTopic: false,
     routeData
   }

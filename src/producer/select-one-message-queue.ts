@@ -29,8 +29,8 @@ function randomStart(): number {
 }
 
 /**
- * The next queue in turn. A retry avoids every broker this send has tried; when all were tried, at least the last one; when there is no
- * other, it takes the next queue all the same.
+ * The next queue in turn. A retry avoids every broker this send has tried; when all were tried, it takes one that an earlier route named,
+ * or at least avoids the last one; when there is no other, it takes the next queue all the same.
  *
  * @param brokersSent names of the brokers that were tried, oldest first; empty at the first attempt.
  */
@@ -50,19 +50,31 @@ export function selectOneMessageQueue(
     if (!brokersSent.includes(queue.brokerName)) return queue
     if (notLast === undefined && queue.brokerName !== last) notLast = queue
   }
-  return notLast ?? queues[start]
+  return formerQueue(info, start, brokersSent) ?? notLast ?? queues[start]
 }
 
-/** Whether the topic has queues on a broker other than `brokerName`. */
+function formerQueue(
+  { formerQueues }: TopicPublishInfo,
+  start: number,
+  brokersSent: readonly string[]
+): MessageQueue | undefined {
+  const untried = formerQueues.filter(({ brokerName }) => !brokersSent.includes(brokerName))
+  return untried[start % untried.length]
+}
+
+/** Whether the topic has or had queues on a broker other than `brokerName`. */
 export function hasAnotherBroker(info: TopicPublishInfo, brokerName: string): boolean {
-  const queues = info.messageQueues
+  return isOnAnother(info.messageQueues, brokerName) || isOnAnother(info.formerQueues, brokerName)
+}
+
+function isOnAnother(queues: readonly MessageQueue[], brokerName: string): boolean {
   for (let i = 0; i < queues.length; i++) {
     if (queues[i].brokerName !== brokerName) return true
   }
   return false
 }
 
-/** Whether the topic has queues on a broker that is not among these. */
+/** Whether the route names a broker that is not among these. */
 export function hasUntriedBroker(info: TopicPublishInfo, brokersSent: readonly string[]): boolean {
   return info.messageQueues.some(({ brokerName }) => !brokersSent.includes(brokerName))
 }

@@ -86,7 +86,7 @@ describe('heartbeats', () => {
     await instance.tryToFindTopicPublishInfo('T', findRoute)
     const connection = await instance.remoting.connect(master.addr, 3000)
     await rig.register({ brokerAddr: '127.0.0.1:9', dataVersion: { counter: 2 } })
-    await rig.clock.advance(60_000)
+    await rig.clock.advance(90_000)
     expect(instance.findBrokerAddressInPublish('broker-a')).toBe('127.0.0.1:9')
     expect(connection.closed).toBe(true)
     expect(instance.remoting.connection(master.addr)).toBeUndefined()

@@ -49,6 +49,26 @@ describe('the route after a send that did not reach its broker', () => {
     expect(b.sends.length).toBeGreaterThan(0)
   })
 
+  it('net-N1 a broker that is back before its name server lists it again takes what no other broker can', async () => {
+    const clock = new HeldClock()
+    const cluster = await startCluster({ brokers: ['a', 'b'], clock })
+    const [a, b] = cluster.brokers
+    const producer = await startProducer(cluster, { topics: ['T'] })
+    await clock.advance(20)
+    await a.kill()
+    cluster.registered = ['b']
+    for (let i = 0; i < 8; i++) expect((await producer.send(message())).messageQueue.brokerName).toBe('b')
+    await a.restart()
+    await b.kill()
+    const { messageQueue } = await producer.send(message())
+    expect(messageQueue.brokerName).toBe('a')
+    // As long as its address is kept: until the second clean-up, every 30 s, finds it in no route.
+    await clock.advance(90_000)
+    expect(await rejection<{ attempts: { brokerName: string }[] }>(producer.send(message()))).toMatchObject({
+      attempts: [{ brokerName: 'b' }, { brokerName: 'b' }, { brokerName: 'b' }]
+    })
+  })
+
   it('net-N1 is looked up once for many sends that fail together, and not ten times a second more often', async () => {
     const clock = new HeldClock()
     const cluster = await startCluster({ brokers: ['a'], clock })

@@ -86,11 +86,16 @@ describe('broker addresses', () => {
     expect([...table.all()]).toEqual(['a:1', 'a:2', 'b:2'])
   })
 
-  it('forgets addresses that are in no route any more', () => {
-    const gone = table.clean([route({ name: 'a', addrs: [[0, 'a:1']] })])
-    expect(gone).toEqual(['a:2', 'b:2'])
+  it('forgets addresses that are in no route twice running', () => {
+    const routes = [route({ name: 'a', addrs: [[0, 'a:1']] })]
+    expect(table.clean(routes)).toEqual([])
+    expect(table.clean([route({ name: 'b', addrs: [[1, 'b:2']] }), ...routes])).toEqual(['a:2'])
+    expect(table.clean(routes)).toEqual([])
+    expect([...table.all()]).toEqual(['a:1', 'b:2'])
+    expect(table.clean(routes)).toEqual(['b:2'])
     expect([...table.all()]).toEqual(['a:1'])
     table.update(route({ name: 'a', addrs: [[0, 'a:9']] }))
+    table.clean([route({ name: 'a', addrs: [[0, 'a:9']] })])
     expect(table.clean([route({ name: 'a', addrs: [[0, 'a:9']] })])).toEqual(['a:1'])
   })
 })

@@ -8,6 +8,7 @@ function info(brokers: string[], queues: number): TopicPublishInfo {
   return {
     topic: 'T',
     messageQueues,
+    formerQueues: [],
     orderTopic: false,
     routeData: { queueDatas: [], brokerDatas: [], filterServerTable: new Map() }
   }
@@ -48,6 +49,19 @@ describe('queue selection', () => {
       }
       expect([...sent].sort()).toEqual(['a', 'b', 'c'])
     }
+  })
+
+  it('takes a queue of an earlier route when all brokers of this one were tried, and counts it as another broker', () => {
+    const route = { ...info(['a'], 2), formerQueues: info(['b', 'c'], 2).messageQueues }
+    const broker = (sent: string[]): string | undefined => selectOneMessageQueue(route, new QueueIndex(), sent)?.brokerName
+    for (let i = 0; i < 20; i++) {
+      expect(broker([])).toBe('a')
+      expect(broker(['a'])).toMatch(/[bc]/)
+      expect(broker(['a', 'b'])).toBe('c')
+      expect(broker(['a', 'b', 'c'])).toBe('a')
+    }
+    expect(hasAnotherBroker(route, 'a')).toBe(true)
+    expect(hasAnotherBroker(info(['a'], 2), 'a')).toBe(false)
   })
 
   it('avoids at least the last broker when all were tried, and stays where there is no other', () => {

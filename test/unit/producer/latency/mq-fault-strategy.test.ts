@@ -35,6 +35,7 @@ function info(...brokers: string[]): TopicPublishInfo {
   return {
     topic: 'T',
     messageQueues,
+    formerQueues: [],
     orderTopic: false,
     routeData: { queueDatas: [], brokerDatas: [], filterServerTable: new Map() }
   }
