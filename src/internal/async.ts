@@ -21,6 +21,25 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject }
 }
 
+/** An end that many wait for beside something else: who stops waiting leaves nothing behind, as he would with a promise that stays open. */
+export class Ending {
+  readonly #waiters = new Set<() => void>()
+  #over = false
+
+  /** Calls `waiter` at the end; at once when that has come. Returns how to stop waiting. */
+  wait(waiter: () => void): () => void {
+    if (this.#over) waiter()
+    else this.#waiters.add(waiter)
+    return () => void this.#waiters.delete(waiter)
+  }
+
+  end(): void {
+    this.#over = true
+    for (const waiter of this.#waiters) waiter()
+    this.#waiters.clear()
+  }
+}
+
 /** Runs one call per key at a time; callers that come meanwhile share its outcome. */
 export class SingleFlight<K, T> {
   readonly #running = new Map<K, Promise<T>>()

@@ -1,4 +1,4 @@
-import { type Deferred, deferred, type MaybePromise } from '../internal/async.ts'
+import { Ending, type MaybePromise } from '../internal/async.ts'
 import type { Clock } from '../internal/clock.ts'
 import type { StruckFault } from '../internal/fault-table.ts'
 import { crc32 } from '../protocol/crc32.ts'
@@ -45,7 +45,7 @@ export class CommitLog {
   #storeTimestamp = 1
   /** Monotonic clock, ms: when an append that a fault holds up took the log. */
   #beginTimeInLock: number | undefined
-  readonly #closing: Deferred<void> = deferred<void>()
+  readonly #closing = new Ending()
   #closed = false
 
   constructor(deps: CommitLogDeps) {
@@ -92,7 +92,7 @@ export class CommitLog {
   /** What a fault keeps from being appended is refused. */
   shutdown(): void {
     this.#closed = true
-    this.#closing.resolve()
+    this.#closing.end()
   }
 
   #put(message: MessageExtBrokerInner): MaybePromise<PutMessageResult> {
@@ -188,7 +188,7 @@ export class CommitLog {
       return { status: faultStatus(struck, 'UNKNOWN_ERROR'), remark: action.message ?? 'the append failed (fault)' }
     }
     this.#beginTimeInLock ??= clock.monotonic()
-    await Promise.race([faults.over(struck), this.#closing.promise])
+    await faults.overBefore(struck, this.#closing)
     this.#beginTimeInLock = undefined
     return this.#closed ? { status: 'SERVICE_NOT_AVAILABLE', remark: 'the message store has been shut down' } : this.#put(message)
   }

@@ -1,4 +1,4 @@
-import { type Deferred, deferred, isPromise, type MaybePromise } from '../internal/async.ts'
+import { Ending, isPromise, type MaybePromise } from '../internal/async.ts'
 import type { StruckFault } from '../internal/fault-table.ts'
 import { type Logger, logText } from '../internal/logger.ts'
 import { MessageConst } from '../protocol/message-const.ts'
@@ -27,7 +27,7 @@ export class DiskFlushAndHA {
   readonly #deps: DiskFlushAndHADeps
   /** Where records begin whose flush a fault holds up. */
   readonly #unflushed = new Set<number>()
-  readonly #closing: Deferred<void> = deferred<void>()
+  readonly #closing = new Ending()
 
   constructor(deps: DiskFlushAndHADeps) {
     this.#deps = deps
@@ -57,7 +57,7 @@ export class DiskFlushAndHA {
 
   /** What a fault holds gets the status that it would get at its timeout. */
   shutdown(): void {
-    this.#closing.resolve()
+    this.#closing.end()
   }
 
   /** Settles when the record is as durable as `flushDiskType` and the message's WAIT ask. */
@@ -136,7 +136,7 @@ export class DiskFlushAndHA {
         reput.run()
       })
       .catch((error: unknown) => logger.error(`dispatch after a fault: ${logText(error)}`))
-    if (!(await faults.overWithin(struck, config.syncFlushTimeout, this.#closing.promise))) {
+    if (!(await faults.overBefore(struck, this.#closing, config.syncFlushTimeout))) {
       return { status: 'FLUSH_DISK_TIMEOUT', appendResult: appended }
     }
     return this.#flush(message, appended)
@@ -149,7 +149,7 @@ export class DiskFlushAndHA {
   ): Promise<PutMessageStatus> {
     const { faults, config } = this.#deps
     if (struck.action.kind === 'fail') return faultStatus(struck, 'FLUSH_SLAVE_TIMEOUT')
-    if (!(await faults.overWithin(struck, config.slaveTimeout, this.#closing.promise))) return 'FLUSH_SLAVE_TIMEOUT'
+    if (!(await faults.overBefore(struck, this.#closing, config.slaveTimeout))) return 'FLUSH_SLAVE_TIMEOUT'
     return this.#replicate(message, appended)
   }
 }

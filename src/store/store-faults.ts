@@ -1,3 +1,4 @@
+import type { Ending } from '../internal/async.ts'
 import type { Clock } from '../internal/clock.ts'
 import type { FaultTable, StruckFault } from '../internal/fault-table.ts'
 import type { MessageExtBrokerInner, PutMessageStatus } from './types.ts'
@@ -53,17 +54,20 @@ export class StoreFaults {
     return new Promise((resolve) => void this.#clock.setTimeout(resolve, action.millis, { ref: false }))
   }
 
-  /** Whether the fault was over within `millis`; false as well when `closing` settles first. */
-  async overWithin(struck: StruckFault, millis: number, closing: Promise<void>): Promise<boolean> {
-    let expire!: () => void
-    const expired = new Promise<void>((resolve) => {
-      expire = resolve
+  /** Whether the fault was over before `closing` came, and within `millis` where a limit is given. */
+  async overBefore(struck: StruckFault, closing: Ending, millis?: number): Promise<boolean> {
+    let settle!: (over: boolean) => void
+    const settled = new Promise<boolean>((resolve) => {
+      settle = resolve
     })
-    const timer = this.#clock.setTimeout(expire, millis)
+    const stopWaiting = closing.wait(() => settle(false))
+    const timer = millis === undefined ? undefined : this.#clock.setTimeout(() => settle(false), millis)
+    void this.over(struck).then(() => settle(true))
     try {
-      return await Promise.race([this.over(struck).then(() => true), expired.then(() => false), closing.then(() => false)])
+      return await settled
     } finally {
-      timer.cancel()
+      stopWaiting()
+      timer?.cancel()
     }
   }
 }

@@ -68,7 +68,7 @@ export class Connection {
   /** Whether incoming bytes are only good until they are read, so that what outlives that must be copied. */
   readonly #bytesAreLent: boolean
   readonly #journal: ConnectionJournal | undefined
-  #closeListeners: Array<(error: RocketMQError | undefined) => void> = []
+  readonly #closeListeners = new Set<(error: RocketMQError | undefined) => void>()
   #attributes: Map<unknown, unknown> | undefined
   #closed = false
   /** Closed, or silenced by a fault: nothing is read and nothing written any more. */
@@ -278,19 +278,19 @@ export class Connection {
     const pending = this.#inFlight.takeAll()
     this.#writer.close(() => this.#lost(true))
     this.#socket.destroy()
-    const listeners = this.#closeListeners
-    this.#closeListeners = []
-    for (const listener of listeners) guard(this.#owner.logger, 'a close listener', listener, error)
+    for (const listener of this.#closeListeners) guard(this.#owner.logger, 'a close listener', listener, error)
+    this.#closeListeners.clear()
     for (const request of pending) {
       this.#owner.wheel.remove(request)
       this.#call(request, this.#lost(request.start < handed), undefined)
     }
   }
 
-  /** Called once when the connection has closed, with the error if there was one; at once when it is closed already. */
-  onClose(listener: (error: RocketMQError | undefined) => void): void {
+  /** Called once when the connection has closed, with the error if there was one; at once when it is closed already. Returns what removes it. */
+  onClose(listener: (error: RocketMQError | undefined) => void): () => void {
     if (this.#closed) guard(this.#owner.logger, 'a close listener', listener, this.#closeError)
-    else this.#closeListeners.push(listener)
+    else this.#closeListeners.add(listener)
+    return () => void this.#closeListeners.delete(listener)
   }
 
   #onData(chunk: Buffer): void {

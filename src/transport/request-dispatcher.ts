@@ -8,7 +8,7 @@ import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
 import { RemotingCommand } from '../protocol/remoting-command.ts'
 import type { Connection } from './connection.ts'
 import { RequestRefused } from './request-refused.ts'
-import { applyFault } from './transport-faults.ts'
+import { applyFault, later } from './transport-faults.ts'
 
 /** Answers a request; undefined answers nothing (now, or ever: a handler may send on the connection itself later). */
 export type RequestHandler = (request: RemotingCommand, connection: Connection) => MaybePromise<OutgoingFrame | undefined>
@@ -68,21 +68,16 @@ export class RequestDispatcher {
     const limit = this.#queueMillis?.(request.code) ?? Number.POSITIVE_INFINITY
     const waits = Math.min(millis, limit)
     this.#queued++
-    let waiting = true
-    const leave = (): void => {
-      if (waiting) this.#queued--
-      waiting = false
+    const leave = (): void => void this.#queued--
+    const served = (): void => {
+      leave()
+      if (millis < limit) this.#handle(connection, request)
+      else {
+        const remark = `[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while, period in queue: ${waits}ms, size of queue: ${this.#queued}`
+        this.#answer(connection, request, RemotingCommand.response(request, SYSTEM_BUSY, remark))
+      }
     }
-    const timer = connection.clock.setTimeout(() => {
-      leave()
-      if (millis < limit) return this.#handle(connection, request)
-      const remark = `[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while, period in queue: ${waits}ms, size of queue: ${this.#queued}`
-      this.#answer(connection, request, RemotingCommand.response(request, SYSTEM_BUSY, remark))
-    }, waits)
-    connection.onClose(() => {
-      timer.cancel()
-      leave()
-    })
+    later(connection, waits, served, leave)
   }
 
   #handle(connection: Connection, request: RemotingCommand): void {

@@ -32,11 +32,9 @@ export function applyFault(struck: StruckFault, connection: Connection, response
     case 'fail':
       course.answer(SYSTEM_ERROR, action.message ?? 'injected fault')
       break
-    case 'delay': {
-      const timer = connection.clock.setTimeout(course.proceed, action.millis)
-      connection.onClose(() => timer.cancel())
+    case 'delay':
+      later(connection, action.millis, course.proceed)
       break
-    }
     case 'queue':
       course.queue(action.millis)
       break
@@ -85,6 +83,18 @@ export function applyFault(struck: StruckFault, connection: Connection, response
     case 'drop':
       break
   }
+}
+
+/** Calls `work` after `millis`, unless the connection is closed by then. @param gone is called then instead. */
+export function later(connection: Connection, millis: number, work: () => void, gone?: () => void): void {
+  const timer = connection.clock.setTimeout(() => {
+    stopListening()
+    work()
+  }, millis)
+  const stopListening = connection.onClose(() => {
+    timer.cancel()
+    gone?.()
+  })
 }
 
 /** A connection that is closed at once loses what its socket has not taken yet. */
