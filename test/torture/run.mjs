@@ -2,188 +2,101 @@
 //
 // Each step has a number of trials to reach. It is run in slices of a few minutes at most, each with a seed of its own, which is printed; what has been
 // reached is kept in .cache/torture.json, so that the next call goes on there. When the minutes are over no further slice is begun. At the end a line
-// a step says how often it was tried and how often it failed. --again begins anew.
+// a step says how often it was tried and how often it failed. --again begins anew, with --only these steps alone.
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { missingForPowerCuts } from './support/loop-disk.mjs'
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const STATE = new URL('../../.cache/torture.json', import.meta.url)
-const SLICE_LIMIT = 10 * 60_000
+const SLICE_LIMIT = 20 * 60_000
 
-/** Its figures are in what it prints: a pattern for each thing that is counted. */
-const node = (script, flush, acked) => ({
-  command: (count, seed) => [
-    process.execPath,
-    [`test/torture/${script}`, '--cycles', `${count}`, '--flush', flush, '--seed', `${seed}`]
-  ],
-  counted: { acknowledged: acked, 'p99 ms to the first answer': /first answer p50 \d+ ms, p99 (\d+) ms/ }
-})
-const vitest = (file, variable, counted = {}, more = []) => ({
-  command: (count, seed) => [
-    'npx',
-    ['vitest', 'run', file, ...more, '--test-timeout', `${SLICE_LIMIT}`],
-    { [variable]: `${count}`, TEST_SEED: `${seed}` }
-  ],
+/** What a slice prints and is kept: a pattern whose group is a number, added up or the most of all. */
+const sum = (pattern) => ({ pattern, join: (before = 0, found) => before + found })
+const most = (pattern) => ({ pattern, join: (before = 0, found) => Math.max(before, found) })
+
+const script = (args, counted = {}) => ({ command: (count, seed) => ({ args: args(count, seed) }), counted })
+/** A test file that reads from `variable` how many trials there are to be, or that there are to be all. */
+const tests = (file, variable, counted = {}, more = []) => ({
+  command: (count, seed) => ({
+    args: ['node_modules/vitest/vitest.mjs', 'run', file, ...more, '--test-timeout', `${SLICE_LIMIT}`],
+    env: { [variable]: `${count}`, TEST_SEED: `${seed}` }
+  }),
   counted
 })
-const files = (name) => `test/unit/store/files/${name}.test.ts`
+const rig = (name, flush, counted) =>
+  script((count, seed) => [`test/torture/${name}.mjs`, '--cycles', `${count}`, '--flush', flush, '--seed', `${seed}`], counted)
+const kills = (flush) =>
+  rig('store-kill', flush, {
+    acknowledged: sum(/(\d+) acknowledged/),
+    'ms to the first answer at p99': most(/first answer p50 \d+ ms, p99 (\d+) ms/)
+  })
+const missingPower = missingForPowerCuts()
+const cuts = (flush) => ({
+  ...rig('store-power', flush, { acknowledged: sum(/cuts, (\d+) acknowledged/) }),
+  missing: missingPower
+})
+const soak = script((count, seed) => ['--expose-gc', 'test/torture/soak.mjs', '--minutes', `${count}`, '--seed', `${seed}`], {
+  acknowledged: sum(/rounds, (\d+) acknowledged/)
+})
+const recovery = script((count) => ['test/torture/store-recovery.mjs', '--messages', `${count}`], {
+  'MB resident at most': most(/at most (\d+) MB resident/)
+})
+const failedOver = { acknowledged: sum(/killed, (\d+) acknowledged/) }
+const grown = { 'KiB of heap at most': most(/heap (-?\d+) KiB/) }
+const interop = ['--config', 'test/interop/vitest.config.ts']
 
-const power = missingForPowerCuts()
+// biome-ignore format: a table
 const STEPS = [
-  { id: 'fault-S1', what: 'kills, sync', trials: 1000, slice: 50, ...node('store-kill.mjs', 'sync', /(\d+) acknowledged/) },
-  { id: 'fault-S2', what: 'kills, async', trials: 1000, slice: 50, ...node('store-kill.mjs', 'async', /(\d+) acknowledged/) },
-  {
-    id: 'fault-S3',
-    what: 'power cuts, sync',
-    trials: 500,
-    slice: 25,
-    missing: power,
-    ...node('store-power.mjs', 'sync', /cuts, (\d+) acknowledged/)
-  },
-  {
-    id: 'fault-S4',
-    what: 'power cuts, async',
-    trials: 500,
-    slice: 25,
-    missing: power,
-    ...node('store-power.mjs', 'async', /cuts, (\d+) acknowledged/)
-  },
-  { id: 'fault-S5', what: 'runs over every crash point', trials: 1, slice: 1, ...vitest(files('crash-points'), 'TORTURE') },
-  {
-    id: 'loopback-16',
-    what: 'runs of starts and stops',
-    trials: 1,
-    slice: 1,
-    ...vitest('test/hostile/start-stop.test.ts', 'TORTURE')
-  },
-  {
-    id: 'process-R2',
-    what: 'runs of 10,000 starts and stops, and of process-R3',
-    trials: 1,
-    slice: 1,
-    ...vitest('test/hostile/producer/hygiene.test.ts', 'TORTURE')
-  },
-  {
-    id: 'fault-S6',
-    what: 'states after a power cut, a mode',
-    trials: 50_000,
-    slice: 2500,
-    ...vitest(files('torn-writes'), 'TORN_STATES', { states: /S6 \w+: (\d+) states/g })
-  },
-  {
-    id: 'fault-S7',
-    what: 'runs over every bit of heads',
-    trials: 1,
-    slice: 1,
-    ...vitest('test/golden/store-damage.test.ts', 'DAMAGE_ALL', { noticed: /(\d+) of \d+ noticed/g })
-  },
-  {
-    id: 'fault-S16',
-    what: 'crash images, a version of Java',
-    trials: 200,
-    slice: 20,
-    ...vitest('test/interop/store-files.interop.ts', 'STORE_IMAGES', {}, ['--config', 'test/interop/vitest.config.ts'])
-  },
-  {
-    id: 'fault-S17',
-    what: 'masters killed as processes',
-    trials: 50,
-    slice: 10,
-    ...vitest('test/integration/replication-processes.test.ts', 'PROCESS_FAILOVERS', {
-      acknowledged: /killed, (\d+) acknowledged/
-    })
-  },
-  {
-    id: 'fault-S17',
-    what: 'failovers',
-    trials: 200,
-    slice: 50,
-    ...vitest('test/integration/replication-failover.test.ts', 'FAILOVERS')
-  },
-  { id: 'fault-S19', what: 'random command sequences', trials: 2000, slice: 100, ...vitest(files('model'), 'MODEL_RUNS') },
-  {
-    id: 'wire-W6',
-    what: 'mutated frames a seed and side',
-    trials: 1_250_000,
-    slice: 250_000,
-    ...vitest('test/hostile/mutated-frames.test.ts', 'FUZZ_FRAMES')
-  },
-  {
-    id: 'process-R8',
-    what: 'brokers ended by signals',
-    trials: 1000,
-    slice: 100,
-    ...vitest('test/integration/broker-signals.test.ts', 'SIGNALS')
-  },
-  {
-    id: 'net-N11',
-    what: 'runs with 10,000 connections',
-    trials: 1,
-    slice: 1,
-    ...vitest('test/hostile/transport/net-n11.test.ts', 'TORTURE')
-  },
-  {
-    id: 'net-N15',
-    what: 'runs with 500 clients',
-    trials: 1,
-    slice: 1,
-    ...vitest('test/unit/transport/connect-budget.test.ts', 'TORTURE')
-  },
-  {
-    id: 'security-X2',
-    what: 'sweeps with every name',
-    trials: 1,
-    slice: 1,
-    ...vitest('test/hostile/host-files.test.ts', 'TORTURE')
-  },
-  {
-    id: 'security-X5',
-    what: 'runs over every long text',
-    trials: 1,
-    slice: 1,
-    ...vitest('test/hostile/validators.test.ts', 'TORTURE')
-  },
-  {
-    id: 'security-X14',
-    what: 'runs at the limits by default',
-    trials: 1,
-    slice: 1,
-    ...vitest('test/hostile/quotas.test.ts', 'TORTURE')
-  },
-  {
-    id: 'process-R9',
-    what: 'minutes of mixed load with faults',
-    trials: 120,
-    slice: 5,
-    command: (count, seed) => [
-      process.execPath,
-      ['--expose-gc', 'test/torture/soak.mjs', '--minutes', `${count}`, '--seed', `${seed}`]
-    ],
-    counted: { acknowledged: /rounds, (\d+) acknowledged/ }
-  }
-]
+  // id, what is counted, trials, trials of a slice, how
+  ['fault-S1',    'kills, sync',                        1000,      50,        kills('sync')],
+  ['fault-S2',    'kills, async',                       1000,      50,        kills('async')],
+  ['fault-S3',    'power cuts, sync',                   500,       25,        cuts('sync')],
+  ['fault-S4',    'power cuts, async',                  500,       25,        cuts('async')],
+  ['fault-S5',    'runs over every crash point',        1,         1,         tests('test/unit/store/files/crash-points.test.ts', 'TORTURE')],
+  ['fault-S6',    'states after a power cut, a mode',   50_000,    2500,      tests('test/unit/store/files/torn-writes.test.ts', 'TORN_STATES', { states: sum(/S6 \w+: (\d+) states/) })],
+  ['fault-S7',    'runs over every bit of heads',       1,         1,         tests('test/golden/store-damage.test.ts', 'DAMAGE_ALL', { noticed: sum(/(\d+) of \d+ noticed/) })],
+  ['fault-S16',   'crash images, a version of Java',    200,       20,        tests('test/interop/store-files.interop.ts', 'STORE_IMAGES', {}, interop)],
+  ['fault-S17',   'masters killed as processes',        50,        10,        tests('test/integration/replication-processes.test.ts', 'PROCESS_FAILOVERS', failedOver)],
+  ['fault-S17',   'failovers',                          200,       50,        tests('test/integration/replication-failover.test.ts', 'FAILOVERS')],
+  ['fault-S19',   'random command sequences',           2000,      100,       tests('test/unit/store/files/model.test.ts', 'MODEL_RUNS')],
+  ['fault-S20',   'messages recovered',                 1_000_000, 1_000_000, recovery],
+  ['loopback-16', 'runs of starts and stops',           1,         1,         tests('test/hostile/start-stop.test.ts', 'TORTURE', grown)],
+  ['net-N11',     'runs with 10,000 connections',       1,         1,         tests('test/hostile/transport/net-n11.test.ts', 'TORTURE')],
+  ['net-N15',     'runs with 500 clients',              1,         1,         tests('test/unit/transport/connect-budget.test.ts', 'TORTURE')],
+  ['process-R2',  'runs of 10,000 starts and stops',    1,         1,         tests('test/hostile/producer/hygiene.test.ts', 'TORTURE', grown)],
+  ['process-R8',  'brokers ended by signals',           1000,      100,       tests('test/integration/broker-signals.test.ts', 'SIGNALS')],
+  ['process-R9',  'minutes of mixed load with faults',  120,       5,         soak],
+  ['security-X2', 'sweeps with every name',             1,         1,         tests('test/hostile/host-files.test.ts', 'TORTURE')],
+  ['security-X5', 'runs over every long text',          1,         1,         tests('test/hostile/validators.test.ts', 'TORTURE')],
+  ['security-X14', 'runs at the limits by default',      1,         1,         tests('test/hostile/quotas.test.ts', 'TORTURE')],
+  ['wire-W6',     'mutated frames a seed and side',     1_250_000, 250_000,   tests('test/hostile/mutated-frames.test.ts', 'FUZZ_FRAMES')]
+].map(([id, what, trials, sliceTrials, how]) => ({ id, what, trials, sliceTrials, ...how }))
 
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '45' }, only: { type: 'string' }, again: { type: 'boolean', default: false } }
 })
-if (values.again) rmSync(STATE, { force: true })
+const wanted = values.only?.split(',') ?? STEPS.map(({ id }) => id)
+const unknown = wanted.filter((id) => !STEPS.some((step) => step.id === id))
+if (unknown.length > 0) throw new Error(`--only ${unknown.join(',')}: allowed are ${STEPS.map(({ id }) => id).join(', ')}`)
 const done = readState()
 const until = performance.now() + Number(values.minutes) * 60_000
-const wanted = values.only?.split(',')
 let failed = false
-for (const step of STEPS.filter(({ id }) => wanted === undefined || wanted.includes(id))) {
+for (const step of STEPS.filter(({ id }) => wanted.includes(id))) {
   if (step.missing !== undefined) {
     console.log(`not run: ${step.id}: ${step.missing}`)
     continue
   }
-  const state = done[`${step.id} ${step.what}`] ?? { tried: 0, failures: 0, counted: {}, seeds: [] }
-  done[`${step.id} ${step.what}`] = state
+  const name = `${step.id} ${step.what}`
+  if (values.again || done[name] === undefined) done[name] = { tried: 0, failures: 0, counted: {}, seeds: [] }
+  const state = done[name]
   while (state.tried < step.trials && performance.now() < until) await slice(step, state)
   const figures = Object.entries(state.counted).map(([what, value]) => `, ${value} ${what}`)
   console.log(
-    `${step.id} ${step.what}: ${state.tried} of ${step.trials}${figures.join('')}, ${state.failures} failures, seeds ${state.seeds.join(' ')}, ${state.date}`
+    `${name}: ${state.tried} of ${step.trials}${figures.join('')}, ${state.failures} failures, seeds ${state.seeds.join(' ')}, ${state.date}`
   )
   failed ||= state.failures > 0
 }
@@ -191,19 +104,16 @@ process.exitCode = failed ? 1 : 0
 
 /** Runs a part of a step and adds what it says to what is known. */
 async function slice(step, state) {
-  const count = Math.min(step.slice, step.trials - state.tried)
+  const count = Math.min(step.sliceTrials, step.trials - state.tried)
   const seed = randomInt(2 ** 31)
-  const [command, args, env = {}] = step.command(count, seed)
-  const { code, output } = await run(command, args, env)
+  const { code, output } = await run(step.command(count, seed))
   if (code !== 0) {
     state.failures++
     console.log(`${step.id}, seed ${seed}: exit ${code}\n${output.slice(-4000)}`)
   }
-  for (const [what, pattern] of Object.entries(step.counted)) {
-    for (const [, found] of output.matchAll(new RegExp(pattern, 'g'))) {
-      const before = state.counted[what] ?? 0
-      state.counted[what] = what.startsWith('p99') ? Math.max(before, Number(found)) : before + Number(found)
-    }
+  for (const [what, { pattern, join }] of Object.entries(step.counted)) {
+    for (const [, found] of output.matchAll(new RegExp(pattern, 'g')))
+      state.counted[what] = join(state.counted[what], Number(found))
   }
   state.tried += count
   state.seeds.push(seed)
@@ -213,9 +123,10 @@ async function slice(step, state) {
   console.log(`${step.id}: ${state.tried} of ${step.trials}`)
 }
 
-function run(command, args, env) {
+function run({ args, env }) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, {
+    const child = spawn(process.execPath, args, {
+      cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NO_COLOR: '1', ...env },
       timeout: SLICE_LIMIT
