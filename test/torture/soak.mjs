@@ -19,7 +19,7 @@ const MOST_COST = 1.25
 /** Heap after a collection may grow so many KiB a round, by least squares over the second half; told by fewer rounds than that, nothing. */
 const MOST_HEAP_SLOPE = 64
 const LEAST_ROUNDS = 20
-/** Delayed messages and open transactions are due by then. */
+/** Delayed messages and open transactions are due by then, and who has taken the port of a killed broker is expected to be gone, ms. */
 const SETTLE_MILLIS = 30_000
 
 const { values } = parseArgs({
@@ -120,6 +120,23 @@ async function load(millis) {
   return { acknowledged, failed, cost: (user + system) / Math.max(1, acknowledged.length) }
 }
 
+/** Ports are any free ones: while a broker is down another process of this machine may take its own, and the fault cannot bring it back. */
+async function bringBack() {
+  const until = performance.now() + SETTLE_MILLIS
+  for (const { brokerName } of broker.brokers.filter(({ suspended }) => suspended)) {
+    for (;;) {
+      try {
+        await broker.restart(brokerName)
+        break
+      } catch (error) {
+        if (error.code !== 'EADDRINUSE' || performance.now() > until) throw error
+        console.log(`${brokerName} waits for its port: ${error.message}`)
+        await sleep(1000)
+      }
+    }
+  }
+}
+
 /** The acknowledged ids that nobody can consume, once everything that waits is due. */
 async function missing(acknowledged) {
   const until = performance.now() + SETTLE_MILLIS
@@ -131,6 +148,7 @@ async function missing(acknowledged) {
   }
 }
 
+const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 const rounds = []
 let lost = 0
 do {
@@ -140,6 +158,7 @@ do {
   broker.faults.clear()
   // What was cut off comes back before it is measured.
   await sleep(500)
+  await bringBack()
   const calm = await load(roundMillis * 0.2)
   const { cost } = calm
   acknowledged.push(...calm.acknowledged)
@@ -147,10 +166,11 @@ do {
   lost += checked.lost.length
   await broker.reset({ keepTopics: true })
   globalThis.gc?.()
-  const heap = process.memoryUsage().heapUsed / 1024
+  const memory = process.memoryUsage()
+  const heap = memory.heapUsed / 1024
   rounds.push({ acknowledged: acknowledged.length, cost, heap })
   console.log(
-    `round ${rounds.length}: ${acknowledged.length} acknowledged, ${failed} failed, ${checked.lost.length} lost, ${checked.copies} copies, ${cost.toFixed(1)} µs a message, heap ${(heap / 1024).toFixed(1)} MiB; ${struck}`
+    `round ${rounds.length}: ${acknowledged.length} acknowledged, ${failed} failed, ${checked.lost.length} lost, ${checked.copies} copies, ${cost.toFixed(1)} µs a message, heap ${mib(memory.heapUsed)}, buffers ${mib(memory.arrayBuffers)}, resident ${mib(memory.rss)}; ${struck}`
   )
 } while (performance.now() < endAt)
 
