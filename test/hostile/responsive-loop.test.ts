@@ -5,11 +5,17 @@ import { HeldClock } from '../../src/internal/held-clock.ts'
 import { silentLogger } from '../../src/internal/logger.ts'
 import { compressBody } from '../../src/protocol/compression.ts'
 import { FrameReader, SERVER_LIMITS } from '../../src/protocol/frame-reader.ts'
+import { frameToBuffer } from '../../src/protocol/outgoing-frame.ts'
+import { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import { DefaultMessageStore } from '../../src/store/default-message-store.ts'
+import { tcpNetwork } from '../../src/transport/tcp-network.ts'
 import { ClientRig, findRoute } from '../support/client-rig.ts'
+import { RawPeer } from '../support/raw-peer.ts'
+import { echo, echoServer } from '../support/remoting.ts'
 import { imageOf, storeFolders } from '../support/store-folder.ts'
 import { message } from '../unit/store/store-fixture.ts'
 
+const COUNTED = 8
 const folder = storeFolders()
 
 const openStore = (root: string): DefaultMessageStore =>
@@ -114,6 +120,42 @@ describe('the event loop', () => {
         expect(copied).toBeLessThanOrEqual(3 * frame.length)
       }
     })
+  })
+
+  it('process-R5 a connection that floods is read a piece a turn: others are served in between', async () => {
+    const { server, dispatcher } = await echoServer()
+    let handled = 0
+    dispatcher.register(COUNTED, (request) => {
+      handled++
+      return RemotingCommand.response(request, 0)
+    })
+    const flood = await RawPeer.connect(tcpNetwork, server)
+    try {
+      const request = frameToBuffer(RemotingCommand.request(COUNTED, {}))
+      const flooded = 20_000
+      flood.write(Buffer.concat(Array.from({ length: flooded }, () => request)))
+      const other = await RawPeer.connect(tcpNetwork, server)
+      let between = 0
+      const answered = (async () => {
+        while (handled < flooded) {
+          other.send(echo())
+          await other.next()
+          if (handled < flooded) between++
+        }
+      })()
+      let before = 0
+      let most = 0
+      await eachTurn(answered, () => {
+        most = Math.max(most, handled - before)
+        before = handled
+      })
+      // What one read of 64 KiB brings, and 512 frames before it.
+      expect(most).toBeLessThanOrEqual(512 + Math.ceil((64 * 1024) / request.length))
+      expect(between).toBeGreaterThan(1)
+    } finally {
+      flood.destroy()
+      await server.close()
+    }
   })
 
   describe('with large routes', () => {
