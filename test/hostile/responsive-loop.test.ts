@@ -149,8 +149,8 @@ describe('the event loop', () => {
         most = Math.max(most, handled - before)
         before = handled
       })
-      // What one read of 64 KiB brings, and 512 frames before it.
-      expect(most).toBeLessThanOrEqual(512 + Math.ceil((64 * 1024) / request.length))
+      // What two reads of 64 KiB bring: one more may have been under way.
+      expect(most).toBeLessThanOrEqual(2 * Math.ceil((64 * 1024) / request.length))
       expect(between).toBeGreaterThan(1)
     } finally {
       flood.destroy()
