@@ -12,6 +12,7 @@ import type { CommunicationMode } from './communication-mode.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { ProducerContext } from './producer-context.ts'
 import type { PublishTopic } from './publish-topic.ts'
+import { doubtsRoute } from './retry-policy.ts'
 import { enrichError, type FailedSend } from './send-error.ts'
 import type { SendMessageContext } from './send-message-context.ts'
 import type { MessageQueueSelector, SendMessageCallback, SendOptions } from './send-options.ts'
@@ -180,7 +181,7 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
   }
 
   /**
-   * The attempt has its outcome: after-hooks run, a failure is noted. False when it has ended already: the call was given up, or this is
+   * The attempt has its outcome: after-hooks run, a failure is noted, its topic's route looked up where it may be out of date. False when it has ended already: the call was given up, or this is
    * a second answer; nothing is to be done then.
    */
   endAttempt(error: RocketMQError | undefined, result: SendResult | undefined): boolean {
@@ -192,6 +193,10 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
     } else {
       this.#noteAttempt(error.message)
       if (error.maybeStored) this.maybeStored = true
+      if (doubtsRoute(error)) {
+        this.routeInDoubt = true
+        void this.context.instance.suspectRoute(this.topic.name)
+      }
     }
     const context = this.hookContext
     if (context !== undefined) {

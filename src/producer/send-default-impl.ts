@@ -3,7 +3,7 @@ import type { SendCallback } from '../client/mq-client-api.ts'
 import type { SendResult } from '../client/send-result.ts'
 import type { Timer } from '../internal/clock.ts'
 import { MQClientException, type RocketMQError } from '../internal/errors.ts'
-import { attemptTimeout, doubtsRoute, isRetryable } from './retry-policy.ts'
+import { attemptTimeout, isRetryable } from './retry-policy.ts'
 import { hasAnotherBroker, hasUntriedBroker, selectOneMessageQueue } from './select-one-message-queue.ts'
 import type { SendCall } from './send-call.ts'
 import { attemptError, callTimeoutError, stillFailedError } from './send-error.ts'
@@ -19,19 +19,12 @@ const LONGEST_LOOKUP_MILLIS = 500
 export function sendDefaultImpl(call: SendCall, now: number): void {
   attempt(call, now, (error, result) => {
     if (!call.endAttempt(error, result)) return
-    if (error !== undefined) noteForRoute(call, error)
     if (call.context.faultStrategy !== undefined) noteForStrategy(call, error)
     const failure = error ?? notStoredAsAsked(call, result)
     if (failure === undefined) call.succeed(result)
     else if (mayRetry(call, failure)) retry(call)
     else finish(call, failure)
   })
-}
-
-function noteForRoute(call: SendCall, error: RocketMQError): void {
-  if (!doubtsRoute(error)) return
-  call.routeInDoubt = true
-  void call.context.instance.suspectRoute(call.topic.name)
 }
 
 /** What this attempt says of its broker; one that had no queue or no address says nothing. */
@@ -61,7 +54,6 @@ async function attemptAgain(call: SendCall): Promise<SendResult | undefined> {
     tellRetry(call)
     attempt(call, call.context.clock.monotonic(), (error, result) => {
       if (!call.endAttempt(error, result)) return reject(GIVEN_UP)
-      if (error !== undefined) noteForRoute(call, error)
       if (call.context.faultStrategy !== undefined) noteForStrategy(call, error)
       const failure = error ?? notStoredAsAsked(call, result)
       if (failure === undefined) resolve(result)

@@ -5,7 +5,6 @@ import { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
 import { copyProperties } from './copy-properties.ts'
 import type { ProducerContext } from './producer-context.ts'
-import { doubtsRoute } from './retry-policy.ts'
 import type { SendCall } from './send-call.ts'
 import { attemptError, toRocketMQError } from './send-error.ts'
 import { sendKernelImpl } from './send-kernel-impl.ts'
@@ -29,7 +28,6 @@ export function sendToQueue(call: SendCall, mq: MessageQueue, now: number): void
   sendKernelImpl(call, mq, call.deadline - now, now, (error, result) => {
     if (!call.endAttempt(error, result)) return
     if (error === undefined) return call.succeed(result)
-    if (doubtsRoute(error)) void call.context.instance.suspectRoute(call.topic.name)
     call.fail(attemptError(call.failedSend(error)))
   })
 }
