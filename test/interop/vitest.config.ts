@@ -17,6 +17,7 @@ export default defineConfig({
     globalSetup: ['./real-cluster.setup.ts'],
     // one file after the other: each starts virtual machines of its own
     fileParallelism: false,
+    maxConcurrency: 12,
     testTimeout: 120_000,
     hookTimeout: 240_000,
     allowOnly: false
