@@ -290,17 +290,26 @@ export class BrokerController implements BrokerServices {
   async suspend(): Promise<void> {
     this.#mustBe('RUNNING', 'suspend')
     this.#state = 'SUSPENDED'
-    this.#registration.pause()
-    await Promise.all([this.haService.suspend(), this.#ports.suspend()])
+    await this.#vanish()
   }
 
-  /** Accepts again on the ports it had, and registers. @throws the error of the socket when a port is taken by now. */
+  /**
+   * Accepts again on the ports it had, and registers.
+   * @throws the error of the socket when a port is taken by now, or of the registration when no name server could be reached; it is suspended
+   * then as before.
+   */
   async resume(): Promise<void> {
     this.#mustBe('SUSPENDED', 'resume')
-    await this.#ports.resume()
-    await this.haService.resume()
-    await this.#registration.resume()
-    this.#state = 'RUNNING'
+    try {
+      await this.#ports.resume()
+      await this.haService.resume()
+      await this.#registration.resume()
+    } catch (error) {
+      await this.#vanish()
+      throw error
+    }
+    // Unless it was shut down meanwhile.
+    if (this.suspended) this.#state = 'RUNNING'
   }
 
   /** Registers with the name servers now, not with the next period; for one that has forgotten everything. */
@@ -389,6 +398,11 @@ export class BrokerController implements BrokerServices {
 
   get delayOffsets(): ReadonlyMap<number, number> {
     return this.scheduleMessageService.offsetTable
+  }
+
+  async #vanish(): Promise<void> {
+    this.#registration.pause()
+    await Promise.all([this.haService.suspend(), this.#ports.suspend()])
   }
 
   get #isSlave(): boolean {

@@ -1,6 +1,7 @@
 import { BrokerController } from '../broker/broker-controller.ts'
 import type { BrokerHooks } from '../broker/hooks/broker-hooks.ts'
 import { parseAddress } from '../internal/address.ts'
+import { SingleFlight } from '../internal/async.ts'
 import { realClock, type Timer } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
@@ -17,6 +18,8 @@ import type { WireJournal } from './wire-journal.ts'
 
 /** How long slaves may take to follow their masters, ms. */
 const SLAVES_MILLIS = 10_000
+/** Pause before a fault tries again to bring back a broker whose port is taken, or whose name servers are down, ms. */
+const RESTART_PAUSE_MILLIS = 1000
 
 export interface MembersDeps {
   options: ClockedOptions
@@ -40,6 +43,8 @@ export class Members {
   readonly #groups: ReturnType<typeof brokerGroups>
   /** Restarts that faults have asked for. */
   readonly #restarts = new Set<Timer>()
+  readonly #resuming = new SingleFlight<BrokerController | NameServer, void>()
+  #stopped = false
 
   /** @throws MQClientException (`BAD_OPTION`) for brokers that cannot be. */
   constructor(deps: MembersDeps) {
@@ -126,15 +131,14 @@ export class Members {
   async restart(name: string): Promise<void> {
     const server = this.#find(name)
     if (!server.suspended) throw new MQClientException(`${name} runs: kill(name) comes first`, { code: 'BAD_STATE' })
-    await server.resume()
-    if (server === this.nameServer) await Promise.all(this.brokers.map((broker) => broker.register()))
+    await this.#resume(server)
   }
 
   /** Brings back what is down, and empties every broker. */
   async reset(keepTopics: boolean): Promise<void> {
     this.cancelRestarts()
-    if (this.nameServer?.suspended) await this.restart('namesrv')
-    for (const broker of this.brokers) if (broker.suspended) await broker.resume()
+    if (this.nameServer?.suspended) await this.#resume(this.nameServer)
+    for (const broker of this.brokers) if (broker.suspended) await this.#resume(broker)
     await Promise.all(this.brokers.map((broker) => broker.reset(keepTopics)))
   }
 
@@ -145,6 +149,7 @@ export class Members {
 
   /** Resolves when no socket and no timer is left. */
   async shutdown(): Promise<void> {
+    this.#stopped = true
     this.cancelRestarts()
     const outcomes = await Promise.allSettled(this.brokers.map((broker) => broker.shutdown()))
     await this.nameServer?.shutdown()
@@ -241,15 +246,29 @@ export class Members {
 
   /** Connections end before this returns, so that the request which struck is not answered. */
   #killByFault(brokerName: string, restartAfter: number | undefined): void {
+    const { logger = silentLogger } = this.#deps.options
+    this.kill(brokerName).catch((error: unknown) => logger.error(`a fault could not kill ${brokerName}: ${logText(error)}`))
+    if (restartAfter !== undefined) this.#restartLater(brokerName, restartAfter)
+  }
+
+  #restartLater(brokerName: string, millis: number): void {
     const { clock = realClock, logger = silentLogger } = this.#deps.options
-    const failed = (error: unknown): void => logger.error(`a fault could not kill or restart ${brokerName}: ${logText(error)}`)
-    this.kill(brokerName).catch(failed)
-    if (restartAfter === undefined) return
     const timer = clock.setTimeout(() => {
       this.#restarts.delete(timer)
-      this.restart(brokerName).catch(failed)
-    }, restartAfter)
+      this.restart(brokerName).catch((error: unknown) => {
+        logger.error(`a fault could not restart ${brokerName}: ${logText(error)}`)
+        if (!this.#stopped && this.#find(brokerName).suspended) this.#restartLater(brokerName, RESTART_PAUSE_MILLIS)
+      })
+    }, millis)
     this.#restarts.add(timer)
+  }
+
+  /** Once at a time, though faults, {@link restart} and {@link reset} may all want it. */
+  #resume(server: BrokerController | NameServer): Promise<void> {
+    return this.#resuming.run(server, async () => {
+      await server.resume()
+      if (server === this.nameServer) await Promise.all(this.brokers.map((broker) => broker.register()))
+    })
   }
 }
 

@@ -101,6 +101,42 @@ describe('control', () => {
     expect(broker.messageCount('Orders')).toBe(3)
   })
 
+  it.each([
+    ['TCP', undefined],
+    ['memory', new MemoryNetwork()]
+  ])(
+    'loopback-10 a restart without a name server says so and leaves the broker down, until one succeeds: %s',
+    async (_, network) => {
+      const broker = await start(network === undefined ? {} : { network })
+      const { addr } = broker.brokers[0]
+      await broker.kill('broker-a')
+      await broker.kill('namesrv')
+      for (let i = 0; i < 2; i++) await expect(broker.restart('broker-a')).rejects.toThrow(broker.namesrvAddr)
+      await broker.restart('namesrv')
+      await Promise.all([broker.restart('broker-a'), broker.restart('broker-a')])
+      expect(broker.brokers[0].addr).toBe(addr)
+      const producer = await produce(broker)
+      expect((await producer.send(message())).sendStatus).toBe('SEND_OK')
+    }
+  )
+
+  it('loopback-10 the fault kill brings the broker back as soon as it can, though the name server is down when it should', async () => {
+    const broker = await start({ clock: 'held' })
+    const { clock } = broker
+    const producer = await produce(broker, { retryTimesWhenSendFailed: 0 })
+    broker.faults.add({ when: { code: 310 }, then: { kind: 'kill', restartAfter: 20 }, times: 1 })
+    await expect(producer.send(message())).rejects.toMatchObject({ maybeStored: true })
+    await broker.kill('namesrv')
+    await clock.advance(10_000)
+    expect(broker.brokers[0].suspended).toBe(true)
+    await broker.restart('namesrv')
+    await clock.advance(1000)
+    expect(broker.brokers[0].suspended).toBe(false)
+    const sent = producer.send(message())
+    await clock.advance(1000)
+    expect((await sent).sendStatus).toBe('SEND_OK')
+  })
+
   it('loopback-10 a killed slave is not available, and follows again after its restart', async () => {
     const broker = await start({
       network: new MemoryNetwork(),
