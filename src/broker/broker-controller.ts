@@ -107,6 +107,7 @@ export class BrokerController implements BrokerServices {
   #scanTimer: Timer | undefined
   #state: State = 'CREATED'
   #stopping: Promise<void> | undefined
+  #forgottenOffset = 0
   /** Those that a start makes: {@link reset} leaves them. */
   readonly #firstTopics: ReadonlySet<string>
 
@@ -337,6 +338,7 @@ export class BrokerController implements BrokerServices {
     await this.#transactionalMessageCheckService.pause()
     await Promise.all([this.scheduleMessageService.idle(), this.timerMessageStore.idle(), this.#inFlight.idle()])
     this.store.deleteTopics([...this.store.topics()])
+    this.#forgottenOffset = this.store.getMaxPhyOffset()
     this.inFlightMessages.forget(() => true)
     this.consumerOffsetManager.clear()
     this.scheduleMessageService.offsetTable.clear()
@@ -394,6 +396,10 @@ export class BrokerController implements BrokerServices {
   get haServerAddr(): string {
     const { brokerIP2 } = this.config
     return formatAddress(brokerIP2 === '' ? this.brokerIP : brokerIP2, this.haService.port)
+  }
+
+  get forgottenOffset(): number {
+    return this.#forgottenOffset
   }
 
   get delayOffsets(): ReadonlyMap<number, number> {

@@ -50,6 +50,8 @@ export interface BrokerServices {
   readonly hooks: BrokerHooks
   /** How far each delay level has been delivered, by level; on a slave as its master last said. */
   readonly delayOffsets: ReadonlyMap<number, number>
+  /** Commit log offset below which everything was forgotten by a reset, though the records are still there. */
+  readonly forgottenOffset: number
   /** The address records carry; known once the broker listens. */
   readonly storeHost: HostAddress
   /** `host:port` as it is announced. */

@@ -3,6 +3,7 @@ import { LoopbackBroker } from '../../src/loopback/loopback-broker.ts'
 import type { LoopbackBrokerOptions } from '../../src/loopback/loopback-options.ts'
 import { DefaultMQProducer } from '../../src/producer/default-mq-producer.ts'
 import type { DefaultMQProducerOptions } from '../../src/producer/producer-options.ts'
+import { LocalTransactionState } from '../../src/producer/transaction-listener.ts'
 import { TransactionMQProducer } from '../../src/producer/transaction-mq-producer.ts'
 import { Message } from '../../src/protocol/message.ts'
 import { MemoryNetwork } from '../../src/transport/memory-network.ts'
@@ -258,6 +259,34 @@ describe('control', () => {
     await broker.waitForMessages('Orders', 2)
     expect(asked).toEqual(['open'])
     expect(await broker.checkTransactions()).toBe(0)
+  })
+
+  it('loopback-11 a transaction of before reset() that ends after it shows nothing, and one of after it can be committed', async () => {
+    const broker = await start({ clock: 'held', brokerConfig: { transactionCheckInterval: 1000, transactionTimeOut: 500 } })
+    const { clock } = broker
+    const commit = (): LocalTransactionState => LocalTransactionState.COMMIT_MESSAGE
+    const producer = new TransactionMQProducer({
+      producerGroup: 'tx',
+      ...broker.clientOptions(),
+      transactionListener: { executeLocalTransaction: commit, checkLocalTransaction: commit }
+    })
+    const starting = producer.start()
+    await clock.advance(100)
+    await starting
+    open.push(() => producer.shutdown())
+    const send = async (body: string): Promise<void> => {
+      const sent = producer.sendMessageInTransaction(message(body), undefined)
+      await clock.advance(100)
+      await sent
+    }
+    broker.faults.add({ when: { code: 'END_TRANSACTION' }, then: { kind: 'delay', millis: 400 }, times: 1 })
+    await send('before')
+    await broker.reset()
+    // The commit itself finds no room: the broker has to ask about it.
+    broker.faults.add({ when: { topic: 'Orders' }, then: { kind: 'diskFull' }, times: 1 })
+    await send('after')
+    await clock.advance(5000)
+    expect(broker.messages('Orders').map(({ body }) => body.toString())).toEqual(['after'])
   })
 
   it('loopback-16 100 starts and stops leave no handle, and killed parts hold up no close', async () => {

@@ -38,7 +38,8 @@ function end(broker: BrokerServices, request: RemotingCommand): MaybePromise<Out
   // Not decided yet: nothing happens and nothing is answered.
   if (type === SysFlag.TRANSACTION_NOT_TYPE) return undefined
   const commitLogOffset = requiredLong(fields, 'commitLogOffset')
-  const record = broker.store.lookMessageByOffset(commitLogOffset)
+  // Committing one of before a reset would also mark another half message as done: queue offsets have begun anew.
+  const record = commitLogOffset < broker.forgottenOffset ? undefined : broker.store.lookMessageByOffset(commitLogOffset)
   if (record === undefined) return respond(ResponseCode.SYSTEM_ERROR, 'Find prepared transaction message failed')
   const half = decodeMessage(record, 0, { decompressBody: false })
   if (!booleanField(fields, 'fromTransactionCheck') && immunityPassed(broker, half))
