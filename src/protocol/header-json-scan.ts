@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { CommandHeader } from './command-header.ts'
 import { type ExtFields, emptyExtFields } from './ext-fields.ts'
 import { LanguageCode, languageOrdinal } from './language-code.ts'
@@ -15,7 +16,7 @@ export function scanJsonHeader(command: CommandHeader, bytes: Buffer, start: num
   textStart = start
   scannedFields = undefined
   command.version = 0
-  command.language = -1
+  command.language = LanguageCode.JAVA
   let at = start + 1
   for (;;) {
     // The first letter tells the keys apart.
@@ -181,6 +182,8 @@ function scanValue(fields: ExtFields, name: string, bytes: Buffer, start: number
     fields[name] = unescaped
     return end + 1
   }
+  // Bytes that are no UTF-8 are refused by the reader that says so.
+  if (!isUtf8(bytes.subarray(start, end))) return -1
   try {
     fields[name] = JSON.parse(bytes.toString('utf8', start - 1, end + 1))
   } catch {

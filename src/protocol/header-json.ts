@@ -1,8 +1,9 @@
+import { isUtf8 } from 'node:buffer'
 import { RemotingCommandException } from '../internal/errors.ts'
 import type { CommandHeader } from './command-header.ts'
 import type { ExtFields } from './ext-fields.ts'
 import { scanJsonHeader } from './header-json-scan.ts'
-import { languageName, languageOrdinal } from './language-code.ts'
+import { LanguageCode, languageName, languageOrdinal } from './language-code.ts'
 import { learnSendAnswer, readSendAnswer } from './send-answer-pattern.ts'
 
 /**
@@ -16,6 +17,10 @@ export function decodeJsonHeader(command: CommandHeader, bytes: Buffer, start: n
     return
   }
   if (end - start > SMALL) checkShape(bytes, start, end)
+  // Java 5.3 refuses it too; a topic with other letters than were meant helps nobody.
+  if (!isUtf8(bytes.subarray(start, end))) {
+    throw new RemotingCommandException('the JSON header is not UTF-8', { code: 'BAD_HEADER' })
+  }
   let header: Record<string, unknown>
   try {
     header = JSON.parse(bytes.toString('utf8', start, end))
@@ -29,9 +34,10 @@ export function decodeJsonHeader(command: CommandHeader, bytes: Buffer, start: n
   command.opaque = int32(header, 'opaque')
   command.flag = int32(header, 'flag')
   command.version = int32(header, 'version')
-  command.language = languageOrdinal(header['language'])
+  const language = header['language']
+  command.language = language === undefined ? LanguageCode.JAVA : languageOrdinal(language)
   const remark = header['remark']
-  if (typeof remark === 'string') command.remark = remark
+  if (remark !== undefined && remark !== null) command.remark = textOf(remark)
   const fields = header['extFields']
   if (fields !== undefined && fields !== null) command.extFields = textFields(fields)
 }
@@ -82,12 +88,15 @@ function checkShape(bytes: Buffer, start: number, end: number): void {
   }
 }
 
+/** As Java's `Integer.parseInt` reads it. */
+const INTEGER = /^[+-]?\d+$/
+
 function int32(header: Record<string, unknown>, name: string): number {
   const value = header[name]
   if (typeof value === 'number' && (value | 0) === value) return value
   if (value === undefined || value === null) return 0
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN
-  if ((number | 0) === number) return number
+  const number = typeof value === 'string' && INTEGER.test(value) ? Number(value) : Number.NaN
+  if ((number | 0) === number) return number | 0
   throw new RemotingCommandException(`header field ${name} is not a 32-bit integer`, { code: 'BAD_HEADER' })
 }
 
@@ -101,9 +110,14 @@ function textFields(fields: unknown): ExtFields {
     const value = record[name]
     if (typeof value === 'string') continue
     if (value === null || value === undefined) delete record[name]
-    else record[name] = typeof value === 'object' ? JSON.stringify(value) : String(value)
+    else record[name] = textOf(value)
   }
   return record as ExtFields
+}
+
+/** What is no string reads as its JSON text. */
+function textOf(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 function jsonHeader(command: CommandHeader): string {

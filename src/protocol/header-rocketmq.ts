@@ -52,8 +52,11 @@ export function decodeRocketMQExtFields(raw: Buffer): ExtFields {
     at += 4
     if (valueLength < 0 || valueLength > size - at) throw bad(`value length ${valueLength} passes the end of extFields`)
     const end = at + valueLength
-    if (keyLength > 0 && valueLength > 0)
-      fields[key] = isAscii(raw, at, end) ? text.slice(at, end) : raw.toString('utf8', at, end)
+    if (keyLength > 0) {
+      if (valueLength > 0) fields[key] = isAscii(raw, at, end) ? text.slice(at, end) : raw.toString('utf8', at, end)
+      // The last one of a name counts, and it reads as absent.
+      else if (fields[key] !== undefined) delete fields[key]
+    }
     at = end
   }
   return fields

@@ -27,7 +27,8 @@ export function languageName(ordinal: number): LanguageName | undefined {
   return names[ordinal]
 }
 
-/** The ordinal of a name; -1 for one that is not known. */
+/** The ordinal of a name, or of the ordinal itself, which Java reads too; -1 for one that is not known. */
 export function languageOrdinal(name: unknown): number {
+  if (typeof name === 'number') return names[name] === undefined ? -1 : name | 0
   return typeof name === 'string' ? (ordinals.get(name) ?? -1) : -1
 }

@@ -118,7 +118,11 @@ function decodeShortBinary(raw: Buffer, command: CommandHeader): SendMessageRequ
     const start = at + 7
     at = start + length
     if (at > size) return decodeShort(command.extFields)
-    if (length === 0) continue
+    if (length === 0) {
+      // Absent, also when it stood there before.
+      if ((seen & (1 << (letter - 0x61))) !== 0) return decodeShort(command.extFields)
+      continue
+    }
     switch (letter) {
       case 0x61:
         header.producerGroup = cachedText(0, raw, start, at)

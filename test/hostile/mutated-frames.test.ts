@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RemotingCommandException, RocketMQError } from '../../src/internal/errors.ts'
 import { decodeBatch } from '../../src/protocol/batch-codec.ts'
 import { CLIENT_LIMITS, type FrameLimits, FrameReader, SERVER_LIMITS } from '../../src/protocol/frame-reader.ts'
+import { LanguageCode, languageName } from '../../src/protocol/language-code.ts'
 import { decodeMessages } from '../../src/protocol/message-codec.ts'
 import { frameToBuffer } from '../../src/protocol/outgoing-frame.ts'
 import { RemotingCommand, SerializeType } from '../../src/protocol/remoting-command.ts'
 import { decodeSendMessageRequestHeader } from '../../src/protocol/send-message-header.ts'
-import { conversations } from '../golden/load.ts'
+import { recordedFrames } from '../support/recorded-frames.ts'
 
 /** Frames per seed and side; with two sides and the seeds below 200,000 in all. `FUZZ_FRAMES` raises it. */
 const FRAMES = Number(process.env.FUZZ_FRAMES ?? 25_000)
@@ -21,26 +22,6 @@ function mulberry32(seed: number): () => number {
     value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value
     return ((value ^ (value >>> 14)) >>> 0) / 4_294_967_296
   }
-}
-
-function corpus(dir: 'c2s' | 's2c'): Buffer[] {
-  const kinds = new Map<string, Buffer[]>()
-  for (const { client, frames } of conversations()) {
-    for (const frame of frames) {
-      if (frame.dir !== dir || frame.truncated === true || frame.length > 1500) continue
-      const kind = `${client} ${frame.requestCode ?? frame.code} ${frame.code}`
-      const list = kinds.get(kind) ?? []
-      if (list.length < 2) list.push(Buffer.from(frame.hex, 'hex'))
-      kinds.set(kind, list)
-    }
-  }
-  // Each frame in both serializations.
-  return [...kinds.values()].flat().flatMap((frame) => {
-    const command = RemotingCommand.decode(frame, 0, frame.length)
-    void command.extFields
-    command.serializeType = command.serializeType === SerializeType.JSON ? SerializeType.ROCKETMQ : SerializeType.JSON
-    return [frame, frameToBuffer(command)]
-  })
 }
 
 const EDGES = [0, 1, -1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, -0x80000000, 0x01000000, 0x00ffffff]
@@ -159,7 +140,7 @@ describe('mutated frames', () => {
   })
 
   for (const { side, dir, limits } of sides) {
-    const frames = corpus(dir)
+    const frames = recordedFrames(dir)
     it.each(SEEDS)(`wire-W6 ${side}: typed errors only, no hang, no growth; what is accepted round-trips (seed %i)`, (seed) => {
       const random = mulberry32(seed)
       global.gc?.()
@@ -188,14 +169,15 @@ describe('mutated frames', () => {
   }
 })
 
-/** What the serializations cannot carry: an unknown language's number in JSON, and more than 16 bits in binary. */
+/** What the serializations cannot carry: an unknown language in JSON, which then reads as Java's, and more than 16 bits in binary. */
 function normalized(command: RemotingCommand): RemotingCommand {
   const copy = RemotingCommand.request(command.code, undefined, command.body, command.serializeType)
   copy.version = command.version
   copy.opaque = command.opaque
   copy.flag = command.flag
   copy.remark = command.remark === '' && command.serializeType === SerializeType.ROCKETMQ ? undefined : command.remark
-  copy.language = command.serializeType === SerializeType.JSON && command.language > 13 ? -1 : command.language
+  const unknown = languageName(command.language) === undefined
+  copy.language = command.serializeType === SerializeType.JSON && unknown ? LanguageCode.JAVA : command.language
   copy.extFields = command.extFields
   return copy
 }

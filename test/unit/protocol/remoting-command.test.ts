@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { RemotingCommandException } from '../../../src/internal/errors.ts'
 import { emptyExtFields } from '../../../src/protocol/ext-fields.ts'
+import { LanguageCode } from '../../../src/protocol/language-code.ts'
 import { frameToBuffer } from '../../../src/protocol/outgoing-frame.ts'
 import { RemotingCommand, SerializeType } from '../../../src/protocol/remoting-command.ts'
+import { decodeSendMessageRequestHeader } from '../../../src/protocol/send-message-header.ts'
 import { probes } from '../../golden/load.ts'
 
 /** A frame with this JSON as its header. */
@@ -123,6 +125,27 @@ describe('ROCKETMQ headers', () => {
     const frame = Buffer.from(probe?.requestHex ?? '', 'hex')
     expect(RemotingCommand.decode(frame, 0, frame.length).extFields.topic).toBeUndefined()
   })
+
+  it.each([
+    [['T', 'U'], 'U'],
+    [['T', ''], undefined],
+    [['', 'U'], 'U'],
+    [['T', '', 'V'], 'V']
+  ])('wire-W4 the last of several fields with one name counts, an empty one too: %j', (topics, read) => {
+    const fields = [...topics.map((topic) => ['b', topic]), ['e', '0'], ['f', '0'], ['g', '1'], ['h', '0']] as Array<
+      [string, string]
+    >
+    const map = Buffer.from(fields.map(([name, text]) => `\0\x01${name}\0\0\0${text === '' ? '\0' : '\x01'}${text}`).join(''))
+    const decode = (): RemotingCommand => {
+      const frame = binaryFrame((header) => put(23, map.length)(Buffer.concat([put(0, 310, 2)(header).subarray(0, 27), map])))
+      return RemotingCommand.decode(frame, 0, frame.length)
+    }
+    expect(decode().extFields.b).toBe(read)
+    // Read without the map between.
+    const topic = (): string => decodeSendMessageRequestHeader(decode()).topic
+    if (read === undefined) expect(topic).toThrow('header field b is missing')
+    else expect(topic()).toBe(read)
+  })
 })
 
 describe('JSON headers', () => {
@@ -140,6 +163,8 @@ describe('JSON headers', () => {
     ['a fraction as code', '{"code":10.5}'],
     ['text as code', '{"code":"ten"}'],
     ['blank text as code', '{"code":" "}'],
+    ['a power of ten in text as code', '{"code":"1e3"}'],
+    ['hexadecimal text as code', '{"code":"0x10"}'],
     ['an object as code', '{"code":{}}'],
     ['extFields as array', '{"code":10,"extFields":["a"]}'],
     ['extFields as text', '{"code":10,"extFields":"a"}'],
@@ -158,17 +183,17 @@ describe('JSON headers', () => {
       opaque: 9,
       flag: 0,
       version: 0,
-      language: -1
+      language: LanguageCode.JAVA
     })
     expect(decodeJson('{"code":106,"opaque":null,"extFields":null}')).toMatchObject({ code: 106, opaque: 0, hasExtFields: false })
     expect(decodeJson('{"code":106,"opaque":9}')).toMatchObject({
       code: 106,
       opaque: 9,
       version: 0,
-      language: -1,
+      language: LanguageCode.JAVA,
       hasExtFields: false
     })
-    expect(decodeJson('{}')).toMatchObject({ code: 0, version: 0, language: -1, remark: undefined })
+    expect(decodeJson('{}')).toMatchObject({ code: 0, version: 0, language: LanguageCode.JAVA, remark: undefined })
     expect(decodeJson('{"code":1,"code":2}').code).toBe(2)
     expect(decodeJson('{"code":1,"extFields":{"a":"b"},"extFields":null}').hasExtFields).toBe(false)
   })
@@ -176,6 +201,25 @@ describe('JSON headers', () => {
   it('wire-W5 read values of extFields as their text, null as absent', () => {
     const header = '{ "code" : 106 , "foo": [1,{"a":2}], "extFields": {"x": 1, "y": true, "z": null, "o": {"a":[1]}} }'
     expect({ ...decodeJson(header).extFields }).toEqual({ x: '1', y: 'true', o: '{"a":[1]}' })
+  })
+
+  it('wire-W5 read a remark that is no text as its text, and a language given by its ordinal', () => {
+    const remark = (value: string): string | undefined => decodeJson(`{"code":1,"remark":${value}}`).remark
+    expect(['5', 'true', '{"a":[1]}', 'null'].map(remark)).toEqual(['5', 'true', '{"a":[1]}', undefined])
+    const language = (value: string): number => decodeJson(`{"code":1,"language":${value}}`).language
+    expect(['9', '-0', '"GO"', '14', '1.5', '"go"', 'null'].map(language)).toEqual([9, 0, 9, -1, -1, -1, -1])
+  })
+
+  it.each(['ff', 'c080', 'eda080', 'f4908080', 'e4b8'])('wire-W5 refuse bytes that are no UTF-8, as 5.3.3 does: %s', (hex) => {
+    for (const [before, after] of [
+      ['{"code":1,"extFields":{"topic":"', '"},"flag":0}'],
+      ['{"code":1,"remark":"', '"}'],
+      ['{"code":1,"', '":1}']
+    ] as const) {
+      expect(() => decodeJson(Buffer.concat([Buffer.from(before), Buffer.from(hex, 'hex'), Buffer.from(after)]))).toThrow(
+        'the JSON header is not UTF-8'
+      )
+    }
   })
 
   it('wire-W5 keep lone surrogates and every escape', () => {
