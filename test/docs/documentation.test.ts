@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { RULES } from '../interop/frame-differences.ts'
 import { projectRoot } from '../package/support/temp-project.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { codeBlocks, guides, readText } from './support/code-blocks.ts'
@@ -66,6 +67,12 @@ describe('the documentation', { timeout: 60_000 }, () => {
     const heldBy = texts.map(({ guide, line, text }) => [`${guide}:${line}`, TEXTS.find(([first]) => first.test(text))?.[1]])
     expect(heldBy.filter(([, file]) => file === undefined)).toEqual([])
     expect(TEXTS.filter(([, file]) => !existsSync(path.join(projectRoot, file)))).toEqual([])
+  })
+
+  it('wire-W7 lists the differences of decoders that its test allows', () => {
+    const [, section = ''] = readText('docs/compatibility.md').split('### Frames that no client writes')
+    const listed = section.slice(0, section.indexOf('\n### ')).match(/^\| .* \|$/gm)
+    expect(listed?.slice(2)).toEqual(RULES.map(({ name, java, here, reason }) => `| ${[name, java, here, reason].join(' | ')} |`))
   })
 
   it('tool-5 explains every code of an error', () => {

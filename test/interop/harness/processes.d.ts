@@ -17,6 +17,7 @@ export declare class LineProcess {
   lineWith(text: string, millis?: number): Promise<string>
   jsonUntilExit<T>(millis?: number): Promise<T[]>
   write(line: string): void
+  writeBytes(bytes: Uint8Array): void
   stop(signal?: NodeJS.Signals): Promise<Exit>
 }
 

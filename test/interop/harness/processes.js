@@ -136,6 +136,10 @@ export class LineProcess {
     this.#child.stdin.write(`${line}\n`)
   }
 
+  writeBytes(bytes) {
+    this.#child.stdin.write(bytes)
+  }
+
   /** SIGTERM, and SIGKILL when that has not ended it in time. `signal: 'SIGKILL'` does not wait. */
   async stop(signal = 'SIGTERM') {
     if (!running.has(this.#child)) return this.#exit

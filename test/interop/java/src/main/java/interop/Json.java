@@ -41,6 +41,14 @@ final class Json {
                 separator = ",";
             }
             out.append(((Map<?, ?>) value).isEmpty() ? "{}" : "}");
+        } else if (value instanceof Iterable) {
+            String separator = "[";
+            for (Object item : (Iterable<?>) value) {
+                out.append(separator);
+                write(out, item);
+                separator = ",";
+            }
+            out.append(separator.equals("[") ? "[]" : "]");
         } else if (value instanceof Number || value instanceof Boolean) {
             out.append(value);
         } else {
