@@ -4,6 +4,7 @@ import { LoopbackBroker } from '../../src/loopback/loopback-broker.ts'
 import { DefaultMQProducer } from '../../src/producer/default-mq-producer.ts'
 import { Message } from '../../src/protocol/message.ts'
 import { MemoryNetwork } from '../../src/transport/memory-network.ts'
+import { liveHeap } from '../support/live-heap.ts'
 
 const KIB = 1024
 /** So many sends are struck; each may leave so little that nothing of it can be left. */
@@ -15,17 +16,6 @@ const undone: Array<() => Promise<void>> = []
 afterEach(async () => {
   for (const undo of undone.splice(0).reverse()) await undo()
 })
-
-/** Live heap, bytes: the least of three collections. */
-async function liveHeap(): Promise<number> {
-  let least = Number.POSITIVE_INFINITY
-  for (let i = 0; i < 3; i++) {
-    globalThis.gc?.()
-    await new Promise((resolve) => setImmediate(resolve))
-    least = Math.min(least, process.memoryUsage().heapUsed)
-  }
-  return least
-}
 
 const kinds: LoopbackFaultAction[] = [
   { kind: 'delay', millis: 1 },

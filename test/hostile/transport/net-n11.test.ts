@@ -72,7 +72,7 @@ describe('many connections', { timeout: process.env.TORTURE === undefined ? 20_0
     // A frame of 15 MiB, of whose header 20 bytes come, one by one.
     const { next } = peers(server.port, DRIPPING, '00f0000000010000'.padEnd(40, '7b'))
     expect(await next()).toEqual({ connected: DRIPPING })
-    await expect.poll(() => server.connections.size).toBe(DRIPPING + 1)
+    await expect.poll(() => server.connections.size, { timeout: 10_000 }).toBe(DRIPPING + 1)
     for (let i = 0; i < 100; i++) expect((await client.invoke(addr, echo(i), 5000)).extFields.n).toBe(String(i))
     expect(await next()).toEqual({ dripped: 20 })
     // What was announced was not allocated.
@@ -80,7 +80,7 @@ describe('many connections', { timeout: process.env.TORTURE === undefined ? 20_0
     await clock.advance(29_000)
     expect(server.connections.size).toBe(DRIPPING + 1)
     await clock.advance(2000)
-    await expect.poll(() => server.connections.size).toBe(1)
+    await expect.poll(() => server.connections.size, { timeout: 10_000 }).toBe(1)
     expect((await client.invoke(addr, echo('still'), 5000)).extFields.n).toBe('still')
     await client.close()
     await server.close()
