@@ -92,9 +92,12 @@ for (const step of STEPS.filter(({ id }) => wanted.includes(id))) {
     continue
   }
   const name = `${step.id} ${step.what}`
-  if (values.again || done[name] === undefined) done[name] = { tried: 0, failures: 0, counted: {}, seeds: [] }
-  const state = done[name]
-  while (state.tried < step.trials && performance.now() < until) await slice(step, state)
+  const fresh = { tried: 0, failures: 0, counted: {}, seeds: [] }
+  const state = values.again ? fresh : (done[name] ?? fresh)
+  while (state.tried < step.trials && performance.now() < until) {
+    await slice(step, state)
+    keep(name, state)
+  }
   const figures = Object.entries(state.counted).map(([what, value]) => `, ${value} ${what}`)
   console.log(
     `${name}: ${state.tried} of ${step.trials}${figures.join('')}, ${state.failures} failures, seeds ${state.seeds.join(' ')}, ${state.date}`
@@ -119,8 +122,6 @@ async function slice(step, state) {
   state.tried += count
   state.seeds.push(seed)
   state.date = new Date().toISOString().slice(0, 10)
-  mkdirSync(new URL('.', STATE), { recursive: true })
-  writeFileSync(STATE, JSON.stringify(done, null, 1))
   console.log(`${step.id}: ${state.tried} of ${step.trials}`)
 }
 
@@ -136,6 +137,12 @@ function run({ args, env }) {
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
     child.once('close', (code, signal) => resolve({ code: code ?? signal, output }))
   })
+}
+
+/** Another run may work on other steps meanwhile. */
+function keep(name, state) {
+  mkdirSync(new URL('.', STATE), { recursive: true })
+  writeFileSync(STATE, JSON.stringify({ ...readState(), [name]: state }, null, 1))
 }
 
 function readState() {
