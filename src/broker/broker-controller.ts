@@ -42,6 +42,7 @@ import { NameServerRegistration } from './name-server-registration.ts'
 import { isLegalTopic } from './names.ts'
 import { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
 import { type InFlightMessage, InFlightMessages, type PoppedQueue } from './pop/in-flight-messages.ts'
+import { OrderedMessages } from './pop/ordered-messages.ts'
 import { PopReviveService } from './pop/pop-revive-service.ts'
 import { ScheduleMessageService } from './schedule/schedule-message-service.ts'
 import { SlaveSynchronize } from './slave/slave-synchronize.ts'
@@ -83,7 +84,9 @@ export class BrokerController implements BrokerServices {
   readonly filterFactory = new FilterFactory()
   readonly pullRequestHoldService: PullRequestHoldService
   readonly inFlightMessages: InFlightMessages
+  readonly orderedMessages: OrderedMessages
   readonly popLongPollingService: PopLongPollingService
+  readonly notificationLongPollingService: PopLongPollingService
   readonly messageRequestModeManager: MessageRequestModeManager
   readonly topicRouteInfoManager: TopicRouteInfoManager
   readonly brokerStatsManager: BrokerStatsManager
@@ -151,6 +154,7 @@ export class BrokerController implements BrokerServices {
       commit: (queue, offset) => this.#consumed(queue, offset),
       timeEnded: (message) => this.#timeEnded(message)
     })
+    this.orderedMessages = new OrderedMessages({ clock, logger, free: (queue) => this.wakePops(queue) })
     this.#configFiles = options.storeFiles && this.#openConfigFiles(path.join(options.storeFiles.root, 'config'))
     this.broker2Client = new Broker2Client(logger)
     this.producerManager = new ProducerManager(clock, config.maxProducerNum)
@@ -160,6 +164,7 @@ export class BrokerController implements BrokerServices {
     this.rebalanceLockManager = new RebalanceLockManager(clock, config.maxQueueLockNum)
     this.pullRequestHoldService = new PullRequestHoldService(clock)
     this.popLongPollingService = new PopLongPollingService(clock)
+    this.notificationLongPollingService = new PopLongPollingService(clock)
     this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName)
     const timed = { store: this.store, stats: this.brokerStatsManager, clock, logger }
     this.scheduleMessageService = new ScheduleMessageService(timed)
@@ -242,6 +247,7 @@ export class BrokerController implements BrokerServices {
       this.consumerManager.onConnectionClosed(connection)
       this.pullRequestHoldService.onConnectionClosed(connection)
       this.popLongPollingService.onConnectionClosed(connection)
+      this.notificationLongPollingService.onConnectionClosed(connection)
     })
   }
 
@@ -340,6 +346,7 @@ export class BrokerController implements BrokerServices {
     this.store.deleteTopics([...this.store.topics()])
     this.#forgottenOffset = this.store.getMaxPhyOffset()
     this.inFlightMessages.forget(() => true)
+    this.orderedMessages.forget(() => true)
     this.consumerOffsetManager.clear()
     this.scheduleMessageService.offsetTable.clear()
     this.timerMessageStore.clear()
@@ -432,6 +439,7 @@ export class BrokerController implements BrokerServices {
     await this.#registration.stop()
     this.pullRequestHoldService.shutdown()
     this.popLongPollingService.shutdown()
+    this.notificationLongPollingService.shutdown()
     this.#popReviveService.stop()
     this.broker2Client.shutdown()
     const checked = this.#transactionalMessageCheckService.shutdown()
@@ -443,6 +451,7 @@ export class BrokerController implements BrokerServices {
     await this.#configFiles?.stop()
     // Until here the table knows when each message's time ends.
     this.inFlightMessages.stop()
+    this.orderedMessages.stop()
     // Settles every put that waits for a flush or a slave; their answers still leave, then the connections are closed.
     await this.store.shutdown()
     await checked
@@ -498,8 +507,14 @@ export class BrokerController implements BrokerServices {
   #onMessageArriving(arrived: DispatchRequest): void {
     this.pullRequestHoldService.notifyMessageArriving(arrived)
     this.popLongPollingService.notifyMessageArriving(arrived)
+    this.notificationLongPollingService.notifyMessageArriving(arrived)
     if (arrived.topic === SCHEDULE_TOPIC) this.scheduleMessageService.notifyMessageArriving(arrived.queueId)
     else if (arrived.topic === TIMER_TOPIC) this.timerMessageStore.notifyMessageArriving()
+  }
+
+  wakePops({ topic, group, queueId }: PoppedQueue): void {
+    for (const service of [this.popLongPollingService, this.notificationLongPollingService])
+      service.wakeQueue(topic, group, queueId)
   }
 
   /** A group's offset never goes back by itself. */

@@ -8,6 +8,7 @@ export interface BatchAck {
   /** Which topic that means: see `realTopic`. */
   retry: string
   queueId: number
+  reviveQid: number
   popTime: number
   startOffset: number
   /** Bit n: the message n behind `startOffset`; the first byte holds the first eight, lowest bit first. */
@@ -29,6 +30,7 @@ export function decodeBatchAckRequest(body: Uint8Array | undefined): BatchAck[] 
     topic: textOf(ack, 't'),
     retry: textOf(ack, 'r', '0'),
     queueId: numberOf(ack, 'q'),
+    reviveQid: numberOf(ack, 'rq', 0),
     popTime: numberOf(ack, 'pt'),
     startOffset: numberOf(ack, 'so'),
     bitSet: Buffer.from(textOf(ack, 'b'), 'base64')

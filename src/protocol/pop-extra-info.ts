@@ -7,6 +7,7 @@ import { RETRY_PREFIX } from './topics.ts'
  *
  * ```
  * extraInfo       := startOffset ' ' popTime ' ' invisibleTime ' ' reviveQid ' ' retry ' ' brokerName ' ' queueId [' ' queueOffset]
+ * reviveQid       := 999 where it was popped in order
  * startOffsetInfo := retry ' ' queueId ' ' startOffset  (';' ...)
  * msgOffsetInfo   := retry ' ' queueId ' ' queueOffset (',' queueOffset)*  (';' ...)
  * retry           := '0' the topic itself, '1' `%RETRY%group_topic`, '2' `%RETRY%group+topic`
@@ -26,6 +27,9 @@ export interface PopExtraInfo {
   /** Of the message itself; clients before 5.0 leave it out. */
   queueOffset?: number | undefined
 }
+
+/** `reviveQid` of what was popped in order. */
+export const POP_ORDER_REVIVE_QUEUE = 999
 
 /** Where messages of a topic come back for a group when their invisible time has ended; version 1, 5.3.3's default. */
 export function buildPopRetryTopic(topic: string, group: string): string {

@@ -58,6 +58,7 @@ const RULES: ReadonlyMap<number, (request: RemotingCommand) => Resources> = new 
   [RequestCode.PULL_MESSAGE, consuming],
   [RequestCode.LITE_PULL_MESSAGE, consuming],
   [RequestCode.POP_MESSAGE, consuming],
+  [RequestCode.NOTIFICATION, consuming],
   [RequestCode.ACK_MESSAGE, consumingPopped],
   [RequestCode.CHANGE_MESSAGE_INVISIBLETIME, consumingPopped],
   [RequestCode.BATCH_ACK_MESSAGE, ({ body }) => decodeBatchAckRequest(body).map((ack) => [groupOf(ack.consumerGroup), SUB])],

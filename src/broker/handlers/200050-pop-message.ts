@@ -13,7 +13,7 @@ import {
 } from '../../protocol/header-fields.ts'
 import type { OutgoingFrame } from '../../protocol/outgoing-frame.ts'
 import { isReadable } from '../../protocol/perm.ts'
-import { buildPopRetryTopic } from '../../protocol/pop-extra-info.ts'
+import { buildPopRetryTopic, POP_ORDER_REVIVE_QUEUE } from '../../protocol/pop-extra-info.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { TopicConfig } from '../../protocol/topic-config.ts'
 import type { Connection } from '../../transport/connection.ts'
@@ -50,6 +50,7 @@ interface PopRequest {
   expression: string | undefined
   expressionType: string | undefined
   order: boolean
+  attemptId: string | undefined
 }
 
 /**
@@ -88,7 +89,8 @@ function decodeHeader({ extFields }: RemotingCommand, now: number): PopRequest {
     initMode: requiredInt(extFields, 'initMode'),
     expression: optionalText(extFields, 'exp'),
     expressionType: optionalText(extFields, 'expType'),
-    order: booleanField(extFields, 'order')
+    order: booleanField(extFields, 'order'),
+    attemptId: optionalText(extFields, 'attemptId')
   }
 }
 
@@ -111,12 +113,6 @@ function refusalOf(
   }
   if (header.maxMsgNums > MAX_MSG_NUMS) {
     return refuse(ResponseCode.INVALID_PARAMETER, `the broker[${brokerIP}] pop message's num is greater than ${MAX_MSG_NUMS}`)
-  }
-  if (header.order) {
-    return refuse(
-      ResponseCode.INVALID_PARAMETER,
-      'order=true is not served: pop without it, or consume the queue in order with pulls'
-    )
   }
   const topicConfig = broker.topicConfigManager.selectTopicConfig(topic)
   if (topicConfig === undefined) {
@@ -144,10 +140,11 @@ function refusalOf(
       `topic and group have no retry topic: its name would have ${length} characters, at most ${MAX_RETRY_TOPIC} can be stored`
     )
   }
-  if (broker.inFlightMessages.size >= config.popCkMaxBufferSize) {
+  const held = broker.inFlightMessages.size + broker.orderedMessages.size
+  if (held >= config.popCkMaxBufferSize) {
     return refuse(
       ResponseCode.POLLING_FULL,
-      `${broker.inFlightMessages.size} popped messages are not acknowledged, at most ${config.popCkMaxBufferSize} may be ` +
+      `${held} popped messages are not acknowledged, at most ${config.popCkMaxBufferSize} may be ` +
         '(popCkMaxBufferSize): acknowledge some, or wait until their invisible time ends'
     )
   }
@@ -212,19 +209,20 @@ class Pop {
 
   #pop(): RemotingCommand {
     const { clock, popLongPollingService, topicConfigManager, store } = this.#broker
-    const { group, topic, queueId, maxMsgNums, invisibleTime, initMode } = this.#header
+    const { group, topic, queueId, maxMsgNums, invisibleTime, initMode, order, attemptId } = this.#header
     const popTime = clock.now()
-    const reviveQid = this.#number % REVIVE_QUEUES
-    const wish = { group, topic, maxMsgNums, invisibleTime, initMode, filter: this.#filter, popTime, reviveQid }
+    const reviveQid = order ? POP_ORDER_REVIVE_QUEUE : this.#number % REVIVE_QUEUES
+    const filter = this.#filter
+    const wish = { group, topic, maxMsgNums, invisibleTime, initMode, filter, popTime, reviveQid, order, attemptId }
     const collector = new PopCollector(this.#broker, wish)
     const retryTopic = buildPopRetryTopic(topic, group)
     // Its messages may be older than the table of topics that was written last.
     const retryQueues = topicConfigManager.selectTopicConfig(retryTopic)?.readQueueNums ?? store.queueNums(retryTopic)
     const retryFirst = this.#number % RETRY_FIRST_EVERY === RETRY_FIRST_EVERY - 1
-    if (retryFirst) collector.popTopic(retryTopic, retryQueues, this.#number)
+    if (retryFirst && !order) collector.popTopic(retryTopic, retryQueues, this.#number)
     if (queueId < 0) collector.popTopic(topic, this.#topicConfig.readQueueNums, this.#number)
     else collector.popQueue(topic, queueId)
-    if (!retryFirst && !collector.full) collector.popTopic(retryTopic, retryQueues, this.#number)
+    if (!retryFirst && !order && !collector.full) collector.popTopic(retryTopic, retryQueues, this.#number)
     const { messages, restNum } = collector
     const found = messages.length > 0
     const ext: ExtFields = {
@@ -233,7 +231,8 @@ class Pop {
       reviveQid: String(reviveQid),
       restNum: String(restNum),
       startOffsetInfo: collector.startOffsetInfo,
-      msgOffsetInfo: collector.msgOffsetInfo
+      msgOffsetInfo: collector.msgOffsetInfo,
+      ...(order && { orderCountInfo: collector.orderCountInfo })
     }
     if (!found) return RemotingCommand.response(this.#request, ResponseCode.POLLING_TIMEOUT, 'NO_MESSAGE_IN_QUEUE', ext)
     if (restNum > 0) popLongPollingService.wakeNext(topic, group, queueId)

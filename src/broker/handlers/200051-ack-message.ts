@@ -1,10 +1,11 @@
 import { type BatchAck, decodeBatchAckRequest } from '../../protocol/batch-ack.ts'
 import { ResponseCode } from '../../protocol/codes.ts'
 import { requiredInt, requiredLong, requiredText } from '../../protocol/header-fields.ts'
-import { decodePopExtraInfo, realTopic } from '../../protocol/pop-extra-info.ts'
+import { decodePopExtraInfo, POP_ORDER_REVIVE_QUEUE, realTopic } from '../../protocol/pop-extra-info.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import type { PoppedQueue } from '../pop/in-flight-messages.ts'
 import { popQueueError } from '../pop/pop-queue-error.ts'
 
 /**
@@ -27,7 +28,13 @@ export function ackMessage(broker: BrokerServices): RequestHandler {
     if (offset < min || offset > max) {
       return refuse(ResponseCode.NO_MESSAGE, `offset is illegal, key:${topic}@${queueId}, commit:${offset}, store:${min}~${max}`)
     }
-    broker.inFlightMessages.ack({ topic, group, queueId }, offset, decodePopExtraInfo(extraInfo).popTime)
+    const { popTime, reviveQid } = decodePopExtraInfo(extraInfo)
+    if (reviveQid !== POP_ORDER_REVIVE_QUEUE) broker.inFlightMessages.ack({ topic, group, queueId }, offset, popTime)
+    else if (!ackInOrder(broker, { topic, group, queueId }, offset, popTime)) {
+      const old = broker.consumerOffsetManager.queryOffset(group, topic, queueId)
+      const remark = `offset is illegal, key:${topic}@${group}@${queueId}, old:${old}, commit:${offset}, next:-1, /${connection.remoteAddr}`
+      return refuse(ResponseCode.MESSAGE_ILLEGAL, remark)
+    }
     return RemotingCommand.response(request, ResponseCode.SUCCESS)
   }
 }
@@ -47,5 +54,26 @@ function acknowledge(broker: BrokerServices, ack: BatchAck): void {
   const queue = { topic, group: ack.consumerGroup, queueId: ack.queueId }
   const { bitSet } = ack
   const isSet = (bit: number): boolean => ((bitSet[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0
+  if (ack.reviveQid === POP_ORDER_REVIVE_QUEUE) {
+    for (const offset of broker.orderedMessages.heldOffsets(queue)) {
+      if (offset >= ack.startOffset && isSet(offset - ack.startOffset)) ackInOrder(broker, queue, offset, ack.popTime)
+    }
+    return
+  }
   broker.inFlightMessages.ackAll(queue, ack.startOffset, ack.popTime, isSet)
+}
+
+/** @returns false when the pop did not bring the message. */
+function ackInOrder(broker: BrokerServices, queue: PoppedQueue, offset: number, popTime: number): boolean {
+  const { consumerOffsetManager, orderedMessages } = broker
+  const { group, topic, queueId } = queue
+  if (offset < consumerOffsetManager.queryOffset(group, topic, queueId)) return true
+  const next = orderedMessages.ack(queue, offset, popTime)
+  if (next === 'illegal') return false
+  if (next === undefined) return true
+  if (!consumerOffsetManager.hasOffsetReset(group, topic, queueId)) {
+    consumerOffsetManager.commitOffset(group, topic, queueId, next)
+  }
+  if (!orderedMessages.isBlocked(queue, undefined)) broker.wakePops(queue)
+  return true
 }

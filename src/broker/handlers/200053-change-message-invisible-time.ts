@@ -1,7 +1,7 @@
 import { ResponseCode } from '../../protocol/codes.ts'
 import type { ExtFields } from '../../protocol/ext-fields.ts'
 import { requiredInt, requiredLong, requiredText } from '../../protocol/header-fields.ts'
-import { decodePopExtraInfo } from '../../protocol/pop-extra-info.ts'
+import { decodePopExtraInfo, POP_ORDER_REVIVE_QUEUE } from '../../protocol/pop-extra-info.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
@@ -13,7 +13,8 @@ const NOTHING_CHANGED: ExtFields = { popTime: '0', invisibleTime: '0', reviveQid
 
 /**
  * Code 200053: a popped message stays the consumer's for so long from now; how Java's push consumer puts off what it could not process.
- * The answer has a new pop time, which its acknowledgement has to name. Whoever does not hold the message any more gets the same answer,
+ * The answer has a new pop time, which its acknowledgement has to name; of messages popped in
+ * order it stays the same. Whoever does not hold the message any more gets the same answer,
  * as with 5.3.3. Java's `ChangeInvisibleTimeProcessor`.
  */
 export function changeMessageInvisibleTime(broker: BrokerServices): RequestHandler {
@@ -32,6 +33,16 @@ export function changeMessageInvisibleTime(broker: BrokerServices): RequestHandl
     if (offset < min || offset >= max) return RemotingCommand.response(request, ResponseCode.NO_MESSAGE, NOT_SET, NOTHING_CHANGED)
     const { popTime, reviveQid } = decodePopExtraInfo(extraInfo)
     const now = broker.clock.now()
+    if (reviveQid === POP_ORDER_REVIVE_QUEUE) {
+      const isConsumed = offset < broker.consumerOffsetManager.queryOffset(group, topic, queueId)
+      if (isConsumed) return RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET, NOTHING_CHANGED)
+      broker.orderedMessages.changeInvisibleTime({ topic, group, queueId }, offset, popTime, invisibleTime)
+      return RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET, {
+        popTime: String(popTime),
+        invisibleTime: String(now + invisibleTime - popTime),
+        reviveQid: String(reviveQid)
+      })
+    }
     broker.inFlightMessages.changeInvisibleTime({ topic, group, queueId }, offset, popTime, now, invisibleTime)
     return RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET, {
       popTime: String(now),

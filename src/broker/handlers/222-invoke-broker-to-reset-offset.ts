@@ -49,7 +49,7 @@ export function invokeBrokerToResetOffset(broker: BrokerServices): RequestHandle
     for (const [id, next] of targets) {
       broker.consumerOffsetManager.assignResetOffset(group, topic, id, next)
       broker.pullRequestHoldService.wakeUp(topic, id, group)
-      for (const waitsFor of [id, -1]) broker.popLongPollingService.wakeNext(topic, group, waitsFor)
+      broker.wakePops({ topic, group, queueId: id })
     }
     return RemotingCommand.response(
       request,

@@ -56,6 +56,7 @@ import { getBrokerHaStatus } from './907-get-broker-ha-status.ts'
 import { popMessage } from './200050-pop-message.ts'
 import { ackMessage, batchAckMessage } from './200051-ack-message.ts'
 import { changeMessageInvisibleTime } from './200053-change-message-invisible-time.ts'
+import { notification } from './200054-notification.ts'
 
 type HandlerFactory = (broker: BrokerServices) => RequestHandler
 
@@ -134,9 +135,10 @@ export const SERVED_BY_BROKER: ReadonlyArray<readonly [codes: readonly number[],
   [[RequestCode.QUERY_ASSIGNMENT], queryAssignment, 'whole'],
   [[RequestCode.SET_MESSAGE_REQUEST_MODE], setMessageRequestMode, 'whole'],
   [[RequestCode.GET_BROKER_HA_STATUS], getBrokerHaStatus, 'whole; speeds and times are 0'],
-  [[RequestCode.POP_MESSAGE], popMessage, 'whole, but `order=true` is refused with 29'],
+  [[RequestCode.POP_MESSAGE], popMessage, 'whole'],
   [[RequestCode.ACK_MESSAGE], ackMessage, 'whole'],
   [[RequestCode.CHANGE_MESSAGE_INVISIBLETIME], changeMessageInvisibleTime, 'whole'],
+  [[RequestCode.NOTIFICATION], notification, 'whole'],
   [[RequestCode.BATCH_ACK_MESSAGE], batchAckMessage, 'whole']
 ]
 

@@ -97,6 +97,11 @@ export class PopLongPollingService {
     })
   }
 
+  /** The queue has messages that are not new, for one that waits for it and one that waits for any. */
+  wakeQueue(topic: string, group: string, queueId: number): void {
+    for (const waitsFor of [queueId, -1]) this.wakeNext(topic, group, waitsFor)
+  }
+
   onConnectionClosed(connection: Connection): void {
     for (const pop of this.#all) {
       if (pop.connection !== connection) continue

@@ -21,6 +21,9 @@ export interface PopWish {
   /** Wall clock ms. */
   readonly popTime: number
   readonly reviveQid: number
+  /** A queue of which the group holds messages is left alone. */
+  readonly order: boolean
+  readonly attemptId: string | undefined
 }
 
 /** `initMode` of a group that wants what comes. */
@@ -35,6 +38,7 @@ export class PopCollector {
   restNum = 0
   readonly #startOffsetInfo: string[] = []
   readonly #msgOffsetInfo: string[] = []
+  readonly #orderCountInfo: string[] = []
 
   constructor(broker: BrokerServices, wish: PopWish) {
     this.#broker = broker
@@ -53,23 +57,28 @@ export class PopCollector {
     return this.#msgOffsetInfo.join(';')
   }
 
+  get orderCountInfo(): string {
+    return this.#orderCountInfo.join(';')
+  }
+
   /** Every queue of a topic, from `first` on. */
   popTopic(topic: string, queueNums: number, first: number): void {
     for (let i = 0; i < queueNums; i++) this.popQueue(topic, (first + i) % queueNums)
   }
 
   popQueue(topic: string, queueId: number): void {
-    const { store, inFlightMessages, consumerOffsetManager, brokerStatsManager } = this.#broker
-    const { group, invisibleTime, popTime } = this.#wish
+    const { store, orderedMessages, consumerOffsetManager, brokerStatsManager } = this.#broker
+    const { group, order, attemptId } = this.#wish
     const queue: PoppedQueue = { topic, group, queueId }
     let offset = this.#popOffset(queue)
+    if (order && orderedMessages.isBlocked(queue, attemptId)) return
     if (this.full) {
       this.restNum += Math.max(0, store.getMaxOffsetInQueue(topic, queueId) - offset)
       return
     }
     let result = this.#read(queue, offset)
     if (result !== undefined && isAstray(result)) {
-      inFlightMessages.forget((other) => other.topic === topic && other.group === group && other.queueId === queueId)
+      this.#forget(queue)
       offset = result.nextBeginOffset
       consumerOffsetManager.commitOffset(group, topic, queueId, offset)
       result = this.#read(queue, offset)
@@ -77,14 +86,12 @@ export class PopCollector {
     if (result === undefined) return
     this.restNum += Math.max(0, result.maxOffset - result.nextBeginOffset)
     if (result.messages.length === 0) {
-      if (result.nextBeginOffset > offset && isPassed(result)) {
-        inFlightMessages.popped(queue, [], result.nextBeginOffset, popTime, invisibleTime)
-      }
+      if (result.nextBeginOffset > offset && isPassed(result)) this.#passed(queue, result.nextBeginOffset)
       return
     }
     consumerOffsetManager.commitPullOffset(group, topic, queueId, result.nextBeginOffset)
     const offsets = result.messages.map(queueOffsetOf)
-    inFlightMessages.popped(queue, offsets, result.nextBeginOffset, popTime, invisibleTime)
+    this.#hold(queue, offset, offsets, result.nextBeginOffset)
     const mark = retryMark(topic)
     this.#startOffsetInfo.push(`${mark} ${queueId} ${offset}`)
     this.#msgOffsetInfo.push(`${mark} ${queueId} ${offsets.join(',')}`)
@@ -94,11 +101,37 @@ export class PopCollector {
     else this.messages.push(...result.messages.map((record) => this.#renamed(record, offset)))
   }
 
+  #hold(queue: PoppedQueue, offset: number, offsets: readonly number[], next: number): void {
+    const { inFlightMessages, orderedMessages, consumerOffsetManager } = this.#broker
+    const { order, attemptId, popTime, invisibleTime } = this.#wish
+    if (!order) {
+      inFlightMessages.popped(queue, offsets, next, popTime, invisibleTime)
+      return
+    }
+    const pop = { attemptId, popTime, invisibleMillis: invisibleTime }
+    this.#orderCountInfo.push(orderedMessages.popped(queue, offsets, pop))
+    consumerOffsetManager.commitOffset(queue.group, queue.topic, queue.queueId, offset)
+  }
+
+  /** Nobody wants what is before `next`. */
+  #passed(queue: PoppedQueue, next: number): void {
+    const { inFlightMessages, consumerOffsetManager } = this.#broker
+    const { order, popTime, invisibleTime } = this.#wish
+    if (order) consumerOffsetManager.commitOffset(queue.group, queue.topic, queue.queueId, next)
+    else inFlightMessages.popped(queue, [], next, popTime, invisibleTime)
+  }
+
+  #forget({ topic, group, queueId }: PoppedQueue): void {
+    const isMeant = (other: PoppedQueue): boolean => other.topic === topic && other.group === group && other.queueId === queueId
+    this.#broker.inFlightMessages.forget(isMeant)
+    this.#broker.orderedMessages.forget(isMeant)
+  }
+
   #popOffset({ topic, group, queueId }: PoppedQueue): number {
     const { store, consumerOffsetManager, inFlightMessages } = this.#broker
     const reset = consumerOffsetManager.queryThenEraseResetOffset(group, topic, queueId)
     if (reset !== undefined) {
-      inFlightMessages.forget((other) => other.topic === topic && other.group === group && other.queueId === queueId)
+      this.#forget({ topic, group, queueId })
       consumerOffsetManager.commitOffset(group, topic, queueId, reset)
       return reset
     }

@@ -1,0 +1,131 @@
+import type { MaybePromise } from '../../internal/async.ts'
+import { deferred } from '../../internal/async.ts'
+import { logText } from '../../internal/logger.ts'
+import { ResponseCode } from '../../protocol/codes.ts'
+import {
+  booleanField,
+  optionalLong,
+  optionalText,
+  requiredInt,
+  requiredLong,
+  requiredText
+} from '../../protocol/header-fields.ts'
+import type { OutgoingFrame } from '../../protocol/outgoing-frame.ts'
+import { isReadable } from '../../protocol/perm.ts'
+import { buildPopRetryTopic } from '../../protocol/pop-extra-info.ts'
+import { RemotingCommand } from '../../protocol/remoting-command.ts'
+import type { RequestHandler } from '../../transport/request-dispatcher.ts'
+import type { BrokerServices } from '../broker-services.ts'
+import { FAQ } from '../remarks.ts'
+
+interface Wish {
+  group: string
+  topic: string
+  /** Below 0 for any. */
+  queueId: number
+  order: boolean
+  attemptId: string | undefined
+}
+
+/**
+ * Code 200054: whether a pop would bring something, once it would or when `pollTime` ms have passed; nothing is popped. Java's
+ * `NotificationProcessor`, whose filters no client sets.
+ */
+export function notification(broker: BrokerServices): RequestHandler {
+  return (request, connection): MaybePromise<OutgoingFrame | undefined> => {
+    const { clock, config, logger, notificationLongPollingService: waiting } = broker
+    const { extFields } = request
+    const wish: Wish = {
+      group: requiredText(extFields, 'consumerGroup'),
+      topic: requiredText(extFields, 'topic'),
+      queueId: requiredInt(extFields, 'queueId'),
+      order: booleanField(extFields, 'order'),
+      attemptId: optionalText(extFields, 'attemptId')
+    }
+    const { group, topic, queueId } = wish
+    const answer = (hasMsg: boolean, pollingFull = false): RemotingCommand =>
+      RemotingCommand.response(request, ResponseCode.SUCCESS, undefined, {
+        hasMsg: String(hasMsg),
+        pollingFull: String(pollingFull)
+      })
+    const refuse = (code: number, remark: string): RemotingCommand =>
+      RemotingCommand.response(request, code, remark, { hasMsg: 'false', pollingFull: 'false' })
+
+    const pollTime = requiredLong(extFields, 'pollTime')
+    const bornTime = optionalLong(extFields, 'bornTime') || clock.now()
+    if (!isReadable(config.brokerPermission)) {
+      return refuse(ResponseCode.NO_PERMISSION, `the broker[${broker.brokerIP}] peeking message is forbidden`)
+    }
+    const topicConfig = broker.topicConfigManager.selectTopicConfig(topic)
+    if (topicConfig === undefined) {
+      return refuse(ResponseCode.TOPIC_NOT_EXIST, `topic[${topic}] not exist, apply first please! ${FAQ}`)
+    }
+    if (!isReadable(topicConfig.perm)) {
+      return refuse(ResponseCode.NO_PERMISSION, `the topic[${topic}] peeking message is forbidden`)
+    }
+    if (queueId >= topicConfig.readQueueNums) {
+      return refuse(
+        ResponseCode.INVALID_PARAMETER,
+        `queueId[${queueId}] is illegal, topic:[${topic}] topicConfig.readQueueNums:[${topicConfig.readQueueNums}] ` +
+          `consumer:[/${connection.remoteAddr}]`
+      )
+    }
+    const groupConfig = broker.subscriptionGroupManager.findSubscriptionGroupConfig(group)
+    if (groupConfig === undefined) {
+      return refuse(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, `subscription group [${group}] does not exist, ${FAQ}`)
+    }
+    if (!groupConfig.consumeEnable) return refuse(ResponseCode.NO_PERMISSION, `subscription group no permission, ${group}`)
+
+    const waits = request.isOneway ? 0 : Math.min(bornTime + pollTime - clock.now(), pollTime)
+    const deadline = clock.monotonic() + Math.max(0, waits)
+    const outcome = deferred<OutgoingFrame | undefined>()
+    /** @returns the answer, unless it waits. */
+    const lookOrWait = (): RemotingCommand | undefined => {
+      const found = hasMessages(broker, wish)
+      if (found || clock.monotonic() >= deadline) return answer(found)
+      const result = waiting.polling({
+        group,
+        topic,
+        queueId: Math.max(-1, queueId),
+        filter: undefined,
+        connection,
+        deadline,
+        execute: () => {
+          try {
+            const settled = lookOrWait()
+            if (settled !== undefined) outcome.resolve(settled)
+          } catch (error) {
+            logger.warn(`a held notification of ${logText(topic)} failed: ${logText(error)}`)
+            outcome.reject(error)
+          }
+        },
+        abandon: () => outcome.resolve(undefined)
+      })
+      return result === 'WAITS' ? undefined : answer(false, result === 'FULL')
+    }
+    return lookOrWait() ?? outcome.promise
+  }
+}
+
+function hasMessages(broker: BrokerServices, wish: Wish): boolean {
+  const { group, topic, queueId, order, attemptId } = wish
+  const queueNums = (name: string): number => broker.topicConfigManager.selectTopicConfig(name)?.readQueueNums ?? 0
+  const hasAny = (name: string, only = -1): boolean => {
+    const queues = only >= 0 ? [only] : Array.from({ length: queueNums(name) }, (_, id) => id)
+    return queues.some((id) => {
+      const queue = { topic: name, group, queueId: id }
+      if (order && broker.orderedMessages.isBlocked(queue, attemptId)) return false
+      return broker.store.getMaxOffsetInQueue(name, id) > nextOffset(broker, queue)
+    })
+  }
+  // What is popped in order never goes to the retry topic.
+  return hasAny(topic, queueId) || (!order && hasAny(buildPopRetryTopic(topic, group)))
+}
+
+/** Where the next pop of a queue reads. */
+function nextOffset(broker: BrokerServices, queue: { topic: string; group: string; queueId: number }): number {
+  const { topic, group, queueId } = queue
+  const committed = broker.consumerOffsetManager.queryOffset(group, topic, queueId)
+  const first = committed >= 0 ? committed : Math.max(0, broker.store.getMinOffsetInQueue(topic, queueId))
+  return Math.max(first, broker.inFlightMessages.nextOffset(queue) ?? 0)
+}
