@@ -26,20 +26,33 @@ const FIRST_PIECE = 512
  *
  * A frame that lies inside one chunk is handed out as a view of that chunk. One that came in pieces is collected in a buffer of its
  * own, which doubles as bytes arrive and never follows a claimed length. After an error the reader is of no further use.
+ *
+ * Whoever takes the frames can stop after any of them: the rest of the chunk, and whatever comes meanwhile, is kept until {@link goOn}.
  */
 export class FrameReader {
   readonly #limits: FrameLimits
   readonly #onFrame: (bytes: Buffer, start: number, end: number) => void
+  readonly #mayGoOn: () => boolean
+  /** What is left of the last chunk since its reading was stopped. */
+  #rest: Buffer | undefined
   /** Collects the frame in progress; undefined between frames. */
   #partial: Buffer | undefined
   #filled = 0
   /** Whole length of the frame in progress; 0 until its prefix is complete. Means nothing between frames. */
   #total = 0
 
-  /** @param onFrame gets each whole frame, `bytes[start, end)`; the bytes stay valid as long as they are referenced. */
-  constructor(limits: FrameLimits, onFrame: (bytes: Buffer, start: number, end: number) => void) {
+  /**
+   * @param onFrame gets each whole frame, `bytes[start, end)`; the bytes stay valid as long as they are referenced.
+   * @param mayGoOn asked after each frame; false stops.
+   */
+  constructor(
+    limits: FrameLimits,
+    onFrame: (bytes: Buffer, start: number, end: number) => void,
+    mayGoOn: () => boolean = () => true
+  ) {
     this.#limits = limits
     this.#onFrame = onFrame
+    this.#mayGoOn = mayGoOn
   }
 
   /** Bytes of the incomplete frame that are kept. */
@@ -47,12 +60,28 @@ export class FrameReader {
     return this.#filled
   }
 
+  /** Whether it was stopped within a chunk. */
+  get stopped(): boolean {
+    return this.#rest !== undefined
+  }
+
+  /** Goes on where it was stopped, by a frame at least; the errors of {@link push}. */
+  goOn(): void {
+    const rest = this.#rest
+    this.#rest = undefined
+    if (rest !== undefined) this.push(rest)
+  }
+
   /** @throws RemotingCommandException (`BAD_FRAME`) naming the bound that was broken; frames before it were handed out. */
   push(chunk: Buffer): void {
+    if (this.#rest !== undefined) {
+      this.#rest = Buffer.concat([this.#rest, chunk])
+      return
+    }
     let at = 0
     if (this.#partial !== undefined) {
       at = this.#collect(chunk)
-      if (this.#partial !== undefined) return
+      if (this.#partial !== undefined || this.#stop(chunk, at)) return
     }
     while (chunk.length - at >= PREFIX) {
       const end = at + this.#frameLength(chunk, at)
@@ -60,8 +89,16 @@ export class FrameReader {
       const start = at
       at = end
       this.#onFrame(chunk, start, end)
+      if (this.#stop(chunk, at)) return
     }
     if (at < chunk.length) this.#keep(chunk, at)
+  }
+
+  /** Keeps the rest of a chunk when whoever takes the frames has enough; the chunk's own bytes may be lent. */
+  #stop(chunk: Buffer, at: number): boolean {
+    if (at === chunk.length || this.#mayGoOn()) return false
+    this.#rest = Buffer.from(chunk.subarray(at))
+    return true
   }
 
   /** Starts a new partial frame with the rest of `chunk`. */

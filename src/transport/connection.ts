@@ -24,13 +24,14 @@ import { InFlightTable, PendingRequest } from './in-flight-table.ts'
 import type { NetworkSocket } from './network.ts'
 import { asRocketMQError, sendFailed } from './remoting-errors.ts'
 import type { TransportStats } from './transport-stats.ts'
+import type { TurnBudget } from './turn-budget.ts'
 
 export type { OutgoingRequest, ResponseCallback } from './in-flight-table.ts'
 
 const GO_AWAY = 1500
 
 /**
- * A connection that has brought so many frames is read again in the next turn of the event loop. Node alone reads up to 2 MiB in a turn,
+ * A connection that has brought so many frames goes on in the next turn of the event loop. Node alone reads up to 2 MiB in a turn,
  * which tens of thousands of small requests fill: a second in which nobody else is served.
  */
 const FRAMES_A_TURN = 512
@@ -46,6 +47,8 @@ export interface ConnectionOwner {
   readonly stats: TransportStats
   /** Stop reading while more bytes than this wait to be written; Infinity never stops. */
   readonly readWatermark: number
+  /** How long frames are taken in one turn of the event loop, over all connections. @default as long as there are any */
+  readonly turn?: TurnBudget | undefined
   /** Told of every frame. @default nobody */
   readonly journal?: FrameJournal | undefined
   onRequest(connection: Connection, request: RemotingCommand): void
@@ -111,7 +114,11 @@ export class Connection {
       (error) => this.#onSocketError(error),
       this.#journal
     )
-    this.#reader = new FrameReader(owner.limits, (bytes, start, end) => this.#onFrame(bytes, start, end))
+    this.#reader = new FrameReader(
+      owner.limits,
+      (bytes, start, end) => this.#onFrame(bytes, start, end),
+      () => this.#mayGoOn()
+    )
     this.#watch = new ConnectionWatch(
       owner.wheel,
       owner.watch,
@@ -310,14 +317,22 @@ export class Connection {
     state.lastRead = now
     this.#reads++
     this.#silentTimeouts = 0
+    this.#read(now, chunk)
+  }
+
+  /** Takes the frames of a chunk, or of what was left of the last one, until it may not go on. */
+  #read(now: number, chunk?: Buffer): void {
+    const state = this.#state
     const frames = this.#frames
+    this.#owner.turn?.begin(now)
     try {
-      this.#reader.push(chunk)
+      if (chunk === undefined) this.#reader.goOn()
+      else this.#reader.push(chunk)
     } catch (error) {
       this.#broken(error)
       return
     }
-    if (this.#frames - this.#framesAtYield >= FRAMES_A_TURN) this.#yield()
+    if (this.#reader.stopped || this.#frames - this.#framesAtYield >= FRAMES_A_TURN) this.#yield()
     if (this.#reader.pendingBytes === 0) state.frameSince = -1
     else if (state.frameSince < 0 || this.#frames !== frames) {
       state.frameSince = now
@@ -325,15 +340,25 @@ export class Connection {
     }
   }
 
+  #mayGoOn(): boolean {
+    if (this.#mute) return true
+    return !this.#paused && this.#frames - this.#framesAtYield < FRAMES_A_TURN && this.#owner.turn?.spent !== true
+  }
+
   #yield(): void {
     if (this.#mute || this.#yielding) return
-    this.#framesAtYield = this.#frames
     this.#yielding = true
     this.#socket.pause()
-    nextTurn(() => {
-      this.#yielding = false
-      if (!this.#mute && !this.#paused) this.#socket.resume()
-    })
+    nextTurn(() => this.#goOn())
+  }
+
+  #goOn(): void {
+    this.#yielding = false
+    this.#framesAtYield = this.#frames
+    // What waits to be written goes first: it goes on from #onWritten then.
+    if (this.#mute || this.#paused) return
+    if (this.#reader.stopped) this.#read(this.#owner.clock.monotonic())
+    if (!this.#yielding && !this.#paused && !this.#mute) this.#socket.resume()
   }
 
   #onFrame(bytes: Buffer, start: number, end: number): void {
@@ -425,7 +450,7 @@ export class Connection {
       this.#paused = false
       // While we did not read, the peer could not finish its frame.
       if (state.frameSince >= 0) state.frameSince = state.lastWrite
-      if (!this.#yielding) this.#socket.resume()
+      this.#yield()
     }
   }
 

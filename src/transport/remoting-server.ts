@@ -18,12 +18,16 @@ import type { Network, NetworkListener, NetworkSocket, TlsServerOptions } from '
 import type { RequestDispatcher } from './request-dispatcher.ts'
 import type { TransportStats } from './transport-stats.ts'
 import { transportStats } from './transport-stats.ts'
+import { TurnBudget } from './turn-budget.ts'
 import { networkOn } from './watched-network.ts'
 
 /** Answers that may wait for a peer before nothing more is read from it, bytes. */
 const READ_WATERMARK = 1024 * 1024
 
 const FRAME_MILLIS = 30_000
+
+/** How long requests are taken in one turn of the event loop. A request that takes longer still holds the others up. */
+const TURN_MILLIS = 10
 
 const MAX_CONNECTIONS = 20_000
 
@@ -76,6 +80,7 @@ export class RemotingServer {
       opaques: new OpaqueSequence(),
       stats: this.stats,
       readWatermark: READ_WATERMARK,
+      turn: new TurnBudget(clock, TURN_MILLIS),
       journal: options.journal,
       onRequest: (connection: Connection, request: RemotingCommand) => dispatcher.dispatch(connection, request)
     }

@@ -8,11 +8,13 @@ import { FrameReader, SERVER_LIMITS } from '../../src/protocol/frame-reader.ts'
 import { frameToBuffer } from '../../src/protocol/outgoing-frame.ts'
 import { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import { DefaultMessageStore } from '../../src/store/default-message-store.ts'
+import { MemoryNetwork } from '../../src/transport/memory-network.ts'
 import { tcpNetwork } from '../../src/transport/tcp-network.ts'
 import { ClientRig, findRoute } from '../support/client-rig.ts'
 import { RawPeer } from '../support/raw-peer.ts'
 import { echo, echoServer } from '../support/remoting.ts'
 import { imageOf, storeFolders } from '../support/store-folder.ts'
+import { nextTurn, until } from '../support/turns.ts'
 import { message } from '../unit/store/store-fixture.ts'
 
 const COUNTED = 8
@@ -156,6 +158,62 @@ describe('the event loop', () => {
       flood.destroy()
       await server.close()
     }
+  })
+
+  it('process-R5 what is asked in one piece is not answered in one turn when the answers take long', async () => {
+    const { server, dispatcher } = await echoServer()
+    const slow = 64
+    let handled = 0
+    dispatcher.register(COUNTED, (request) => {
+      handled++
+      for (const end = performance.now() + 3; performance.now() < end; ) {}
+      return RemotingCommand.response(request, 0)
+    })
+    const peers = await Promise.all([RawPeer.connect(tcpNetwork, server), RawPeer.connect(tcpNetwork, server)])
+    const request = frameToBuffer(RemotingCommand.request(COUNTED, {}))
+    try {
+      for (const peer of peers) peer.write(Buffer.concat(Array.from({ length: slow }, () => request)))
+      let before = 0
+      let most = 0
+      const done = (async () => {
+        for (const peer of peers) await peer.frames.take(slow)
+      })()
+      await eachTurn(done, () => {
+        most = Math.max(most, handled - before)
+        before = handled
+      })
+      expect(handled).toBe(2 * slow)
+      // 10 ms of work in a turn, and one request of each connection beyond it; its end and the next one's beginning may be seen as one.
+      expect(most).toBeLessThanOrEqual(2 * (4 + 2))
+    } finally {
+      for (const peer of peers) peer.destroy()
+      await server.close()
+    }
+  })
+
+  it('net-N10 answers that nobody reads are not made, whatever was asked in one piece', async () => {
+    const network = new MemoryNetwork()
+    const { server, dispatcher } = await echoServer({ network })
+    let handled = 0
+    dispatcher.register(COUNTED, (request) => {
+      handled++
+      return RemotingCommand.response(request, 0, undefined, undefined, Buffer.alloc(256 * 1024))
+    })
+    const peer = await RawPeer.connect(network, server)
+    peer.pause()
+    const asked = 400
+    peer.write(Buffer.concat(Array.from({ length: asked }, () => frameToBuffer(RemotingCommand.request(COUNTED, {})))))
+    await until(() => handled > 3)
+    await nextTurn(50)
+    const [connection] = server.connections
+    expect(handled).toBeLessThan(20)
+    expect(connection.bytesQueued).toBeLessThan(2 * 1024 * 1024)
+    // Whoever reads them after all gets all of them.
+    peer.resume()
+    await peer.frames.take(asked)
+    expect(handled).toBe(asked)
+    peer.destroy()
+    await server.close()
   })
 
   describe('with large routes', () => {

@@ -43,6 +43,15 @@ export class RawPeer {
     this.write(frameToBuffer(command))
   }
 
+  /** Takes nothing more from the socket. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   destroy(): void {
     this.#socket.destroy()
   }
