@@ -97,12 +97,14 @@ export interface BrokerConfig {
   maxProducerNum: number
   /** Most consumers in all: a client counts once in each of its groups. Java has no such limit. @default 100000 */
   maxConsumerNum: number
-  /** Most topics that all groups together subscribe to. Java has no such limit. @default 200000 */
+  /** Most topics that all groups together subscribe to; long expressions count once more for every 256 characters. Java has no such limit. @default 200000 */
   maxSubscriptionNum: number
   /** Most queues of which groups have committed a position. Java has no such limit. @default 1000000 */
   maxConsumerOffsetNum: number
   /** Most queues that clients hold locked to consume them in order. Java has no such limit. @default 200000 */
   maxQueueLockNum: number
+  /** Most pulls that wait for messages at the same time. Java has no such limit. @default 50000 */
+  maxHeldPullNum: number
   /** Most connections of one port; further ones are closed at once. Java has no such limit. @default 20000 */
   maxConnectionNum: number
   /** How consumers that leave the assignment of queues to the broker get messages, where code 401 said nothing: PULL or POP. @default 'PULL' */
@@ -162,6 +164,7 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   maxSubscriptionNum: 200_000,
   maxConsumerOffsetNum: 1_000_000,
   maxQueueLockNum: 200_000,
+  maxHeldPullNum: 50_000,
   maxConnectionNum: 20_000,
   defaultMessageRequestMode: 'PULL',
   defaultPopShareQueueNum: -1,
@@ -206,6 +209,7 @@ const BOUNDS: { readonly [K in keyof BrokerConfig as BrokerConfig[K] extends num
   maxSubscriptionNum: ENTRIES,
   maxConsumerOffsetNum: ENTRIES,
   maxQueueLockNum: ENTRIES,
+  maxHeldPullNum: ENTRIES,
   maxConnectionNum: ENTRIES,
   defaultPopShareQueueNum: [-1, 0x7fffffff],
   popCkMaxBufferSize: [1, 10_000_000]

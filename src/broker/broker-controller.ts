@@ -162,7 +162,7 @@ export class BrokerController implements BrokerServices {
       this.broker2Client.notifyConsumerIdsChanged(group, members)
     )
     this.rebalanceLockManager = new RebalanceLockManager(clock, config.maxQueueLockNum)
-    this.pullRequestHoldService = new PullRequestHoldService(clock)
+    this.pullRequestHoldService = new PullRequestHoldService(clock, this.config)
     this.popLongPollingService = new PopLongPollingService(clock)
     this.notificationLongPollingService = new PopLongPollingService(clock)
     this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName)

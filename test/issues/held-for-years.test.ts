@@ -29,7 +29,7 @@ const held = {
 
 it('a pull or pop that may wait for years sets a timer that Node can wait for', () => {
   const { clock, waits } = recordingClock()
-  new PullRequestHoldService(clock).suspendPullRequest(held)
+  new PullRequestHoldService(clock, { maxHeldPullNum: 10 }).suspendPullRequest(held)
   new PopLongPollingService(clock).polling(held)
   expect(waits).toEqual([0x7fffffff, 0x7fffffff])
 })

@@ -2,18 +2,15 @@ import type { Clock } from '../../internal/clock.ts'
 import { buildPopRetryTopic } from '../../protocol/pop-extra-info.ts'
 import type { DispatchRequest, TagsFilter } from '../../store/types.ts'
 import type { Connection } from '../../transport/connection.ts'
-import { DeadlineTimer } from './deadline-timer.ts'
+import { type HeldRequest, HeldRequests } from './held-requests.ts'
 
 /** A pop that found nothing and waits. */
-export interface HeldPop {
+export interface HeldPop extends HeldRequest {
   readonly group: string
   readonly topic: string
   /** -1 for any. */
   readonly queueId: number
   readonly filter: TagsFilter | undefined
-  readonly connection: Connection
-  /** Monotonic ms at which it is answered whatever there is. */
-  readonly deadline: number
   /** Pops again, and answers or waits on. May not throw. */
   execute(): void
   /** Settles it without an answer. */
@@ -31,14 +28,13 @@ const MAX_OF_ALL = 100_000
  * left over wakes the next. Messages of a pop retry topic wake them too, where Java lets them wait until the poll times out.
  */
 export class PopLongPollingService {
-  readonly #deadlines: DeadlineTimer
   /** By topic, its own or the retry one, then by group and queue that was asked for, in the order in which they came. */
   readonly #byTopic = new Map<string, Map<string, Set<HeldPop>>>()
-  readonly #all = new Set<HeldPop>()
+  readonly #all: HeldRequests<HeldPop>
   #stopped = false
 
   constructor(clock: Clock) {
-    this.#deadlines = new DeadlineTimer(clock, (now) => this.#expire(now))
+    this.#all = new HeldRequests(clock, (pop) => this.#wake(pop))
   }
 
   get size(): number {
@@ -55,7 +51,6 @@ export class PopLongPollingService {
     const { topic, group, queueId } = pop
     if (this.#stopped) return 'STOPPED'
     if (this.#all.size >= MAX_OF_ALL || this.pollingNum(topic, group, queueId) >= MAX_OF_QUEUE) return 'FULL'
-    this.#all.add(pop)
     for (const name of topicsOf(pop)) {
       let groups = this.#byTopic.get(name)
       if (groups === undefined) {
@@ -66,7 +61,7 @@ export class PopLongPollingService {
       if (pops === undefined) groups.set(keyOf(group, queueId), new Set([pop]))
       else pops.add(pop)
     }
-    this.#deadlines.arm(pop.deadline)
+    this.#all.add(pop)
     return 'WAITS'
   }
 
@@ -103,8 +98,7 @@ export class PopLongPollingService {
   }
 
   onConnectionClosed(connection: Connection): void {
-    for (const pop of this.#all) {
-      if (pop.connection !== connection) continue
+    for (const pop of this.#all.of(connection)) {
       this.#remove(pop)
       pop.abandon()
     }
@@ -113,8 +107,8 @@ export class PopLongPollingService {
   /** Answers everything that waits; later pops do not wait any more. */
   shutdown(): void {
     this.#stopped = true
-    this.#deadlines.stop()
-    for (const pop of [...this.#all]) this.#wake(pop)
+    this.#all.stop()
+    for (const pop of this.#all.all()) this.#wake(pop)
   }
 
   #wake(pop: HeldPop): void {
@@ -123,7 +117,7 @@ export class PopLongPollingService {
   }
 
   #remove(pop: HeldPop): void {
-    this.#all.delete(pop)
+    this.#all.remove(pop)
     for (const name of topicsOf(pop)) {
       const groups = this.#byTopic.get(name)
       const key = keyOf(pop.group, pop.queueId)
@@ -132,15 +126,6 @@ export class PopLongPollingService {
       if (pops?.size === 0) groups?.delete(key)
       if (groups?.size === 0) this.#byTopic.delete(name)
     }
-  }
-
-  #expire(now: number): number {
-    let next = Number.POSITIVE_INFINITY
-    for (const pop of [...this.#all]) {
-      if (pop.deadline <= now) this.#wake(pop)
-      else next = Math.min(next, pop.deadline)
-    }
-    return next
   }
 }
 

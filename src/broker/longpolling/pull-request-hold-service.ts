@@ -1,19 +1,22 @@
 import type { Clock } from '../../internal/clock.ts'
+import { nextTurn } from '../../internal/turns.ts'
 import type { DispatchRequest, TagsFilter } from '../../store/types.ts'
 import type { Connection } from '../../transport/connection.ts'
-import { DeadlineTimer } from './deadline-timer.ts'
+import { quotaExceeded } from '../../transport/request-refused.ts'
+import type { BrokerConfig } from '../broker-config.ts'
+import { type HeldRequest, HeldRequests } from './held-requests.ts'
+
+/** How many pulls are answered in one turn of the event loop. */
+const WOKEN_A_TURN = 1024
 
 /** A pull that found nothing and waits. */
-export interface HeldPull {
+export interface HeldPull extends HeldRequest {
   readonly group: string
   readonly topic: string
   readonly queueId: number
   /** Consume queue offset it asked for. */
   readonly offset: number
   readonly filter: TagsFilter | undefined
-  readonly connection: Connection
-  /** Monotonic ms at which it is answered whatever there is. */
-  readonly deadline: number
   /** Runs the pull again, without holding, and answers. May not throw. */
   execute(): void
   /** Settles it without an answer. */
@@ -25,99 +28,84 @@ export interface HeldPull {
  * where Java looks every 5 s.
  */
 export class PullRequestHoldService {
-  readonly #deadlines: DeadlineTimer
-  readonly #held = new Map<string, Set<HeldPull>>()
+  readonly #limits: Pick<BrokerConfig, 'maxHeldPullNum'>
+  readonly #all: HeldRequests<HeldPull>
+  readonly #byQueue = new Map<string, Set<HeldPull>>()
   #stopped = false
 
-  constructor(clock: Clock) {
-    this.#deadlines = new DeadlineTimer(clock, (now) => this.#expire(now))
+  constructor(clock: Clock, limits: Pick<BrokerConfig, 'maxHeldPullNum'>) {
+    this.#limits = limits
+    this.#all = new HeldRequests(clock, (pull) => this.#end(pull))
   }
 
+  /** @throws RequestRefused when as many wait as may. */
   suspendPullRequest(pull: HeldPull): void {
     if (this.#stopped) {
       pull.execute()
       return
     }
-    const key = keyOf(pull.topic, pull.queueId)
-    let pulls = this.#held.get(key)
-    if (pulls === undefined) {
-      pulls = new Set()
-      this.#held.set(key, pulls)
-    }
-    pulls.add(pull)
-    this.#deadlines.arm(pull.deadline)
+    const { maxHeldPullNum } = this.#limits
+    if (this.#all.size >= maxHeldPullNum) throw quotaExceeded('a pull that waits', 'maxHeldPullNum', maxHeldPullNum)
+    const key = keyOf(pull)
+    const others = this.#byQueue.get(key)
+    if (others === undefined) this.#byQueue.set(key, new Set([pull]))
+    else others.add(pull)
+    this.#all.add(pull)
   }
 
   get size(): number {
-    let size = 0
-    for (const pulls of this.#held.values()) size += pulls.size
-    return size
+    return this.#all.size
   }
 
   /** A record became visible. */
   notifyMessageArriving(arrived: DispatchRequest): void {
-    if (this.#held.size === 0) return
-    const key = keyOf(arrived.topic, arrived.queueId)
-    const pulls = this.#held.get(key)
-    if (pulls === undefined) return
-    for (const pull of [...pulls]) {
-      if (arrived.queueOffset < pull.offset || pull.filter?.(arrived.tagsCode) === false) continue
-      this.#remove(key, pulls, pull)
-      pull.execute()
+    if (this.#all.size === 0) return
+    const woken: HeldPull[] = []
+    for (const pull of this.#byQueue.get(keyOf(arrived)) ?? []) {
+      if (arrived.queueOffset >= pull.offset && pull.filter?.(arrived.tagsCode) !== false) woken.push(pull)
     }
+    this.#wake(woken)
   }
 
   /** Answers what a group holds on a queue: something else than a message happened to it. */
   wakeUp(topic: string, queueId: number, group: string): void {
-    const key = keyOf(topic, queueId)
-    const pulls = this.#held.get(key)
-    if (pulls === undefined) return
-    for (const pull of [...pulls]) {
-      if (pull.group !== group) continue
-      this.#remove(key, pulls, pull)
-      pull.execute()
-    }
+    for (const pull of [...(this.#byQueue.get(keyOf({ topic, queueId })) ?? [])]) if (pull.group === group) this.#end(pull)
   }
 
   onConnectionClosed(connection: Connection): void {
-    for (const [key, pulls] of this.#held) {
-      for (const pull of [...pulls]) {
-        if (pull.connection !== connection) continue
-        this.#remove(key, pulls, pull)
-        pull.abandon()
-      }
+    for (const pull of this.#all.of(connection)) {
+      this.#remove(pull)
+      pull.abandon()
     }
   }
 
   /** Answers everything that waits; later pulls are not held any more. */
   shutdown(): void {
     this.#stopped = true
-    this.#deadlines.stop()
-    for (const pulls of [...this.#held.values()]) for (const pull of pulls) pull.execute()
-    this.#held.clear()
+    this.#all.stop()
+    for (const pull of this.#all.all()) this.#end(pull)
   }
 
-  #remove(key: string, pulls: Set<HeldPull>, pull: HeldPull): void {
-    pulls.delete(pull)
-    if (pulls.size === 0) this.#held.delete(key)
+  /** Where one message is for very many, the rest has its turn later. */
+  #wake(pulls: readonly HeldPull[]): void {
+    for (const pull of pulls.slice(0, WOKEN_A_TURN)) if (this.#all.has(pull)) this.#end(pull)
+    if (pulls.length > WOKEN_A_TURN) nextTurn(() => this.#wake(pulls.slice(WOKEN_A_TURN)))
   }
 
-  #expire(now: number): number {
-    let next = Number.POSITIVE_INFINITY
-    for (const [key, pulls] of [...this.#held]) {
-      for (const pull of [...pulls]) {
-        if (pull.deadline <= now) {
-          this.#remove(key, pulls, pull)
-          pull.execute()
-        } else if (pull.deadline < next) {
-          next = pull.deadline
-        }
-      }
-    }
-    return next
+  #end(pull: HeldPull): void {
+    this.#remove(pull)
+    pull.execute()
+  }
+
+  #remove(pull: HeldPull): void {
+    this.#all.remove(pull)
+    const key = keyOf(pull)
+    const others = this.#byQueue.get(key)
+    others?.delete(pull)
+    if (others?.size === 0) this.#byQueue.delete(key)
   }
 }
 
-function keyOf(topic: string, queueId: number): string {
+function keyOf({ topic, queueId }: { topic: string; queueId: number }): string {
   return `${topic}@${queueId}`
 }
