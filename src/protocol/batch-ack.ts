@@ -1,4 +1,4 @@
-import { parseFastjsonObject } from './fastjson.ts'
+import { parseRequestObject } from './fastjson.ts'
 import { arrayOf, numberOf, textOf } from './fastjson-fields.ts'
 
 /** Some of the messages of one pop; Java's `BatchAck`. */
@@ -25,7 +25,7 @@ export interface BatchAck {
  * @throws RemotingCommandException (`BAD_JSON`)
  */
 export function decodeBatchAckRequest(body: Uint8Array | undefined): BatchAck[] {
-  return arrayOf(parseFastjsonObject(body, 'the batch of acknowledgements'), 'acks', (ack) => ({
+  return arrayOf(parseRequestObject(body, 'the batch of acknowledgements'), 'acks', (ack) => ({
     consumerGroup: textOf(ack, 'c'),
     topic: textOf(ack, 't'),
     retry: textOf(ack, 'r', '0'),

@@ -1,4 +1,4 @@
-import { type FastjsonObject, parseFastjsonObject } from './fastjson.ts'
+import { type FastjsonObject, parseRequestObject } from './fastjson.ts'
 import { arrayOf, booleanOf, enumOf, numberOf, textOf, textsOf } from './fastjson-fields.ts'
 import { tagsCodeOf } from './java-hash.ts'
 
@@ -71,7 +71,7 @@ export function encodeHeartbeat(data: HeartbeatData): Buffer {
 
 /** @throws RemotingCommandException (`BAD_JSON`) */
 export function decodeHeartbeat(bytes: Uint8Array | undefined): HeartbeatData {
-  const json = parseFastjsonObject(bytes, 'the heartbeat')
+  const json = parseRequestObject(bytes, 'the heartbeat')
   return {
     clientID: textOf(json, 'clientID'),
     producerDataSet: arrayOf(json, 'producerDataSet', (item) => ({ groupName: textOf(item, 'groupName') })),

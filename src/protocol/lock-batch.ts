@@ -1,4 +1,4 @@
-import { type FastjsonObject, parseFastjsonObject } from './fastjson.ts'
+import { type FastjsonObject, parseFastjsonObject, parseRequestObject } from './fastjson.ts'
 import { arrayOf, booleanOf, numberOf, textOf } from './fastjson-fields.ts'
 import { MessageQueue } from './message-queue.ts'
 
@@ -17,7 +17,7 @@ export function encodeLockBatchRequest(body: LockBatchRequestBody): Buffer {
 
 /** @throws RemotingCommandException (`BAD_JSON`) */
 export function decodeLockBatchRequest(bytes: Uint8Array | undefined): LockBatchRequestBody {
-  const json = parseFastjsonObject(bytes, 'the lock request')
+  const json = parseRequestObject(bytes, 'the lock request')
   return {
     consumerGroup: textOf(json, 'consumerGroup'),
     clientId: textOf(json, 'clientId'),

@@ -22,6 +22,9 @@ export interface RegisterBrokerBody {
 
 /** Most bytes of the compressed form once inflated. */
 const MAX_INFLATED = 64 * 1024 * 1024
+/** Most values of the plain form, as of some 100,000 topics, and most topics of the compressed one. */
+const MAX_VALUES = 1_000_000
+const MAX_TOPICS = 200_000
 /** Brokers from 5.0 on write a count of topic mappings behind the filter servers. */
 const FIRST_VERSION_WITH_MAPPINGS = 413
 
@@ -58,7 +61,7 @@ export function decodeRegisterBrokerBody(
   version: number
 ): RegisterBrokerBody {
   if (!compressed) {
-    const json = parseFastjsonObject(bytes, 'the registration')
+    const json = parseFastjsonObject(bytes, 'the registration', MAX_VALUES)
     const wrapper = json.topicConfigSerializeWrapper
     return {
       topicConfigSerializeWrapper: topicConfigSerializeWrapperOf(isObject(wrapper) ? wrapper : {}),
@@ -102,7 +105,7 @@ class BlockReader {
   /** A count of blocks, each of which has at least its length. */
   count(): number {
     const count = this.#int32()
-    if (count < 0 || count * 4 > this.#bytes.length - this.#at) throw bad(`count ${count}`)
+    if (count < 0 || count > MAX_TOPICS || count * 4 > this.#bytes.length - this.#at) throw bad(`count ${count}`)
     return count
   }
 

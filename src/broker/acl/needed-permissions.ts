@@ -1,6 +1,6 @@
 import { decodeBatchAckRequest } from '../../protocol/batch-ack.ts'
 import { RequestCode } from '../../protocol/codes.ts'
-import { parseFastjsonObject } from '../../protocol/fastjson.ts'
+import { parseRequestObject } from '../../protocol/fastjson.ts'
 import { textOf } from '../../protocol/fastjson-fields.ts'
 import { decodeHeartbeat } from '../../protocol/heartbeat.ts'
 import { decodeLockBatchRequest } from '../../protocol/lock-batch.ts'
@@ -76,10 +76,7 @@ const RULES: ReadonlyMap<number, (request: RemotingCommand) => Resources> = new 
   [RequestCode.GET_CONSUMER_LIST_BY_GROUP, ({ extFields }) => [[groupOf(extFields['consumerGroup']), SUB]]],
   [RequestCode.LOCK_BATCH_MQ, ({ body }) => [[groupOf(decodeLockBatchRequest(body).consumerGroup), SUB]]],
   [RequestCode.UNLOCK_BATCH_MQ, ({ body }) => [[groupOf(decodeLockBatchRequest(body).consumerGroup), SUB]]],
-  [
-    RequestCode.CHECK_CLIENT_CONFIG,
-    ({ body }) => optional(textOf(parseFastjsonObject(body, 'the client configuration'), 'group'))
-  ]
+  [RequestCode.CHECK_CLIENT_CONFIG, ({ body }) => optional(textOf(parseRequestObject(body, 'the client configuration'), 'group'))]
 ])
 
 /**
@@ -108,7 +105,7 @@ function heartBeat({ body }: RemotingCommand): Resources {
 }
 
 function queryAssignment({ body }: RemotingCommand): Resources {
-  return [[groupOf(textOf(parseFastjsonObject(body, 'the question for queues'), 'consumerGroup')), SUB]]
+  return [[groupOf(textOf(parseRequestObject(body, 'the question for queues'), 'consumerGroup')), SUB]]
 }
 
 function optional(group: string | undefined): Resources {

@@ -1,6 +1,6 @@
 import { RemotingCommandException } from '../../internal/errors.ts'
 import { ResponseCode } from '../../protocol/codes.ts'
-import { parseFastjson } from '../../protocol/fastjson.ts'
+import { parseRequestObject } from '../../protocol/fastjson.ts'
 import { requiredText } from '../../protocol/header-fields.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
@@ -14,9 +14,9 @@ const MAX_RETRY_QUEUES = 1024
 export function updateAndCreateSubscriptionGroup(broker: BrokerServices): RequestHandler {
   return (request) => {
     if (request.body === undefined) throw new RemotingCommandException('the request has no body', { code: 'BAD_BODY' })
-    const given = parseFastjson(request.body.toString()) as Record<string, unknown> | null
-    const groupName = given?.['groupName']
-    if (given === null || typeof groupName !== 'string' || !isLegalGroup(groupName)) {
+    const given = parseRequestObject(request.body, 'the consumer group')
+    const groupName = given['groupName']
+    if (typeof groupName !== 'string' || !isLegalGroup(groupName)) {
       throw new RemotingCommandException('groupName is missing or not a legal name', { code: 'BAD_FIELD' })
     }
     const config = newSubscriptionGroupConfig(groupName)

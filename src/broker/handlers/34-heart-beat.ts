@@ -12,6 +12,8 @@ import { isLegalClientId, isLegalGroup, isLegalTopic } from '../names.ts'
 import { READ_WRITE } from '../send/retry-and-dlq.ts'
 
 const UNIT_SUB = 2
+/** After so many groups that find no room the rest of a heartbeat is not looked at: to refuse one takes longer than to take it. */
+const MAX_REFUSALS = 100
 /** Of a subscription, characters: as much as one that comes with a pull may have in its header. */
 const MAX_EXPRESSION = 256 * 1024
 
@@ -29,6 +31,7 @@ export function heartBeat(broker: BrokerServices): RequestHandler {
     let subscriptionChanged = fingerprint === 0
     // One group that finds no room keeps no other out.
     let refused: unknown
+    let refusals = 0
     for (const consumer of heartbeat.consumerDataSet) {
       const known = fingerprints.get(consumer.groupName)
       if (fingerprint !== 0 && known !== undefined && known !== fingerprint) subscriptionChanged = true
@@ -39,6 +42,7 @@ export function heartBeat(broker: BrokerServices): RequestHandler {
         }
       } catch (error) {
         refused = error
+        if (++refusals === MAX_REFUSALS) throw error
       }
     }
     if (fingerprints.size > broker.config.maxSubscriptionGroupNum) forgetDeleted(broker, fingerprints)
@@ -48,6 +52,7 @@ export function heartBeat(broker: BrokerServices): RequestHandler {
           broker.producerManager.registerProducer(groupName, channelInfo(broker, request, connection, heartbeat.clientID))
         } catch (error) {
           refused = error
+          if (++refusals === MAX_REFUSALS) throw error
         }
       } else {
         broker.logger.warn(

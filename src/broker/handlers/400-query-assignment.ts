@@ -1,5 +1,5 @@
 import { ResponseCode } from '../../protocol/codes.ts'
-import { parseFastjsonObject } from '../../protocol/fastjson.ts'
+import { parseRequestObject } from '../../protocol/fastjson.ts'
 import { textOf } from '../../protocol/fastjson-fields.ts'
 import type { MessageQueue } from '../../protocol/message-queue.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
@@ -17,7 +17,7 @@ type Mode = Pick<MessageRequestMode, 'mode' | 'popShareQueueNum'>
  */
 export function queryAssignment(broker: BrokerServices): RequestHandler {
   return async (request) => {
-    const body = parseFastjsonObject(request.body, 'the question for queues')
+    const body = parseRequestObject(request.body, 'the question for queues')
     const topic = textOf(body, 'topic')
     const group = textOf(body, 'consumerGroup')
     const mode = modeOf(broker, topic, group)

@@ -1,5 +1,5 @@
 import { ResponseCode } from '../../protocol/codes.ts'
-import { parseFastjsonObject } from '../../protocol/fastjson.ts'
+import { parseRequestObject } from '../../protocol/fastjson.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import { RETRY_PREFIX } from '../../protocol/topics.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
@@ -9,7 +9,7 @@ import { messageRequestModeOf } from '../loadbalance/message-request-mode-manage
 /** Code 401: whether a group pulls or pops a topic; consumers learn it with their next question for queues (400). */
 export function setMessageRequestMode(broker: BrokerServices): RequestHandler {
   return (request) => {
-    const mode = messageRequestModeOf(parseFastjsonObject(request.body, 'the request mode'))
+    const mode = messageRequestModeOf(parseRequestObject(request.body, 'the request mode'))
     const refuse = (code: number, remark: string): RemotingCommand => RemotingCommand.response(request, code, remark)
     if (mode.topic.startsWith(RETRY_PREFIX)) {
       return refuse(ResponseCode.NO_PERMISSION, 'retry topic is not allowed to set mode')

@@ -1,5 +1,5 @@
 import { ResponseCode } from '../../protocol/codes.ts'
-import { parseFastjson } from '../../protocol/fastjson.ts'
+import { isObject, parseRequestObject } from '../../protocol/fastjson.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
@@ -9,9 +9,8 @@ import { Sql92SyntaxError } from '../filter/sql92-tokens.ts'
 /** Code 46: whether a subscription can be served. Tags can, SQL92 where `enablePropertyFilter` is set and the expression is right. */
 export function checkClientConfig(broker: BrokerServices): RequestHandler {
   return (request) => {
-    const body =
-      request.body === undefined ? undefined : (parseFastjson(request.body.toString()) as Record<string, unknown> | null)
-    const subscription = body?.['subscriptionData'] as Record<string, unknown> | null | undefined
+    const body = request.body === undefined ? undefined : parseRequestObject(request.body, 'the client configuration')
+    const subscription = isObject(body?.['subscriptionData']) ? body['subscriptionData'] : undefined
     const type = subscription?.['expressionType']
     if (typeof type !== 'string' || isTagType(type)) return RemotingCommand.response(request, ResponseCode.SUCCESS)
     if (!broker.config.enablePropertyFilter) {
