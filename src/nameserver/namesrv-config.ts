@@ -18,7 +18,7 @@ export interface NamesrvConfig {
   maxBrokerNum: number
   /** Most topics, counted once for each broker that has them. Java has no such limit. @default 1000000 */
   maxRouteNum: number
-  /** Most keys in all namespaces. Java has no such limit. @default 10000 */
+  /** Most keys in all namespaces; long ones count once more for every 1024 characters. Java has no such limit. @default 10000 */
   maxKvConfigNum: number
   /** Most connections; further ones are closed at once. Java has no such limit. @default 20000 */
   maxConnectionNum: number

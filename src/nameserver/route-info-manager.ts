@@ -1,14 +1,19 @@
 import type { Clock } from '../internal/clock.ts'
 import { type Logger, logText } from '../internal/logger.ts'
+import { ResponseCode } from '../protocol/codes.ts'
 import { Perm } from '../protocol/perm.ts'
 import type { DataVersion, TopicConfigSerializeWrapper } from '../protocol/topic-config.ts'
 import type { BrokerData, QueueData, TopicRouteData } from '../protocol/topic-route.ts'
 import type { Connection } from '../transport/connection.ts'
-import { quotaExceeded } from '../transport/request-refused.ts'
+import { quotaExceeded, RequestRefused } from '../transport/request-refused.ts'
+import { checkLength } from './name-length.ts'
 import type { NamesrvConfig } from './namesrv-config.ts'
 import { TopicQueueTable } from './topic-queue-table.ts'
 
 const MASTER_ID = 0
+
+/** Most filter servers of a broker; those since 4.x have none. */
+const MAX_FILTER_SERVERS = 64
 
 /** After this time without a sign of life a broker is gone, unless it asked for another one, ms. */
 const BROKER_EXPIRED_MILLIS = 120_000
@@ -81,6 +86,7 @@ export class RouteInfoManager {
    */
   registerBroker(registration: BrokerRegistration): RegisterBrokerResult | undefined {
     const { clusterName, brokerAddr, brokerName, brokerId, topicConfig } = registration
+    checkNames(registration)
     this.#checkRoom(registration)
     this.#cluster(clusterName).add(brokerName)
     const known = this.#brokers.get(brokerName)
@@ -292,4 +298,19 @@ function minBrokerId(broker: BrokerData): number {
 
 function liveKey(clusterName: string, brokerAddr: string): string {
   return `${clusterName}\n${brokerAddr}`
+}
+
+function checkNames({ clusterName, brokerName, brokerAddr, haServerAddr, zoneName, filterServerList }: BrokerRegistration): void {
+  checkLength('clusterName', clusterName)
+  checkLength('brokerName', brokerName)
+  checkLength('brokerAddr', brokerAddr)
+  checkLength('haServerAddr', haServerAddr)
+  checkLength('zoneName', zoneName ?? '')
+  if (filterServerList.length > MAX_FILTER_SERVERS) {
+    throw new RequestRefused(
+      ResponseCode.INVALID_PARAMETER,
+      `filterServerList has ${filterServerList.length} entries, at most ${MAX_FILTER_SERVERS} are allowed`
+    )
+  }
+  for (const server of filterServerList) checkLength('a filter server', server)
 }

@@ -3,6 +3,7 @@ import { isWriteable, Perm } from '../protocol/perm.ts'
 import type { TopicConfig } from '../protocol/topic-config.ts'
 import type { QueueData } from '../protocol/topic-route.ts'
 import { quotaExceeded } from '../transport/request-refused.ts'
+import { checkLength } from './name-length.ts'
 
 /** Which broker has which queues of a topic; Java's `topicQueueTable`. A topic without queues does not exist. */
 export class TopicQueueTable {
@@ -30,8 +31,9 @@ export class TopicQueueTable {
   checkRoom(brokerName: string, topics: Iterable<string>): void {
     let free = this.#maxRouteNum - this.#size
     for (const topic of topics) {
-      if (!this.has(topic, brokerName) && --free < 0)
-        throw quotaExceeded(`topic ${logText(topic)}`, 'maxRouteNum', this.#maxRouteNum)
+      if (this.has(topic, brokerName)) continue
+      checkLength('a topic', topic)
+      if (--free < 0) throw quotaExceeded(`topic ${logText(topic)}`, 'maxRouteNum', this.#maxRouteNum)
     }
   }
 

@@ -231,6 +231,44 @@ describe('what clients make a broker remember', () => {
     expect([...rig!.broker.consumerManager.groups].map(({ group }) => group).sort()).toEqual([...times(10, (i) => `h${i}`)])
   })
 
+  it('security-X14 what consumers subscribe to counts by its length', async () => {
+    const peer = await start({ maxSubscriptionNum: 100 })
+    let version = 1
+    const beat = (group: string, subString: string, tagsSet: string[] = []): RemotingCommand => {
+      const subscriptionDataSet = [{ topic: 'T', subString, tagsSet, subVersion: version++ }]
+      return rig!.request(34, {}, JSON.stringify({ clientID: 'c', consumerDataSet: [{ groupName: group, subscriptionDataSet }] }))
+    }
+    const codeOf = async (request: RemotingCommand): Promise<number> => (await rig!.ask(peer, request)).code
+    // 1 for the topic and 50 for the characters; twice does not fit.
+    expect(await codeOf(beat('g1', 'x'.repeat(50 * 256)))).toBe(0)
+    expect(await codeOf(beat('g2', 'x'.repeat(50 * 256)))).toBe(16)
+    expect(await codeOf(beat('g2', 'x', Array(50).fill('x'.repeat(255))))).toBe(16)
+    // What a group gives back is there for others.
+    expect(await codeOf(beat('g1', '*'))).toBe(0)
+    expect(await codeOf(beat('g2', 'x', Array(50).fill('x'.repeat(255))))).toBe(0)
+    expect(await codeOf(beat('g3', '*'.repeat(100)))).toBe(0)
+  })
+
+  it('security-X14 pulls that wait', async () => {
+    const peer = await start({ maxHeldPullNum: 3 })
+    const hold = (): RemotingCommand => rig!.pullRequest('T', 0, 0, { sysFlag: '6', suspendTimeoutMillis: '15000' })
+    for (let i = 0; i < 3; i++) peer.send(hold())
+    const refused = await rig!.ask(peer, hold())
+    expect([refused.code, refused.remark]).toEqual([
+      16,
+      expect.stringMatching(/^no room for a pull that waits: .* maxHeldPullNum$/)
+    ])
+    const other = await rig!.connect()
+    expect((await rig!.ask(other, rig!.sendRequest())).code).toBe(0)
+    for (let i = 0; i < 3; i++) expect((await peer.next()).code).toBe(0)
+    const again = rig!.pullRequest('T', 1, 0, { sysFlag: '6', suspendTimeoutMillis: '15000' })
+    for (const held of [again, again, again]) peer.send(held)
+    await expect.poll(() => rig!.broker.pullRequestHoldService.size).toBe(3)
+    // With a connection go its pulls.
+    peer.destroy()
+    await expect.poll(() => rig!.broker.pullRequestHoldService.size).toBe(0)
+  })
+
   it('security-X14 consumed positions, of queues that a topic can have', async () => {
     const peer = await start({ maxConsumerOffsetNum: 5 })
     await rig!.ask(peer, rig!.request(34, {}, heartbeat('c', { consumers: ['G', 'H'] })))
@@ -337,7 +375,8 @@ describe('what clients make a name server remember', () => {
     expect(await ask(broker(4, []))).toEqual([0, ''])
     expect(await ask(broker(5, []))).toEqual([16, 'maxBrokerNum'])
     expect([...server.routes.brokers.keys()]).toEqual(['b1', 'b3', 'b4'])
-    const put = (namespace: string, key: string): RemotingCommand => RemotingCommand.request(100, { namespace, key, value: 'v' })
+    const put = (namespace: string, key: string, value = 'v'): RemotingCommand =>
+      RemotingCommand.request(100, { namespace, key, value })
     expect([await ask(put('N', 'a')), await ask(put('N', 'b')), await ask(put('N', 'c'))]).toEqual([
       [0, ''],
       [0, ''],
@@ -349,7 +388,39 @@ describe('what clients make a name server remember', () => {
     ])
     expect(await ask(put('N', 'a'))).toEqual([0, ''])
     await ask(RemotingCommand.request(102, { namespace: 'N', key: 'a' }))
+    // Long values count more than once.
+    expect(await ask(put('N', 'd', 'v'.repeat(1024)))).toEqual([16, 'maxKvConfigNum'])
     expect(await ask(put('N', 'd'))).toEqual([0, ''])
+    expect(await ask(put('N', 'd', 'v'.repeat(1024)))).toEqual([16, 'maxKvConfigNum'])
+    expect(await ask(put('N', 'd', 'v'.repeat(1000)))).toEqual([0, ''])
+    await client.close()
+    await server.shutdown()
+  })
+  it('security-X14 names and addresses longer than 1024 characters are refused, and more than 64 filter servers', async () => {
+    const network = new MemoryNetwork()
+    const server = new NameServer({ network, clock: new HeldClock() })
+    await server.start()
+    const { client } = remotingClient({ network })
+    const ask = async (request: RemotingCommand): Promise<string> => {
+      const { code, remark } = await client.invoke(server.addr, request, 3000)
+      return `${code} ${remark ?? ''}`
+    }
+    const long = 'x'.repeat(1025)
+    for (const name of ['clusterName', 'brokerName', 'brokerAddr', 'haServerAddr']) {
+      expect(await ask(registerBrokerRequest({ [name]: long }))).toBe(
+        `29 ${name} is 1025 characters long, at most 1024 are allowed`
+      )
+    }
+    expect(await ask(registerBrokerRequest({ topics: [{ topicName: 'T' }, { topicName: long }] }))).toMatch(/^29 a topic is 1025/)
+    const filters = (filterServerList: string[]): RemotingCommand => {
+      const request = registerBrokerRequest({ fields: { bodyCrc32: '0' } })
+      request.body = Buffer.from(JSON.stringify({ filterServerList }))
+      return request
+    }
+    expect(await ask(filters([long]))).toMatch(/^29 a filter server is 1025/)
+    expect(await ask(filters(Array(65).fill('x')))).toMatch(/^29 filterServerList has 65 entries, at most 64 are allowed/)
+    expect(server.routes.brokers.size).toBe(0)
+    expect(await ask(registerBrokerRequest({ clusterName: 'x'.repeat(1024) }))).toBe('0 ')
     await client.close()
     await server.shutdown()
   })

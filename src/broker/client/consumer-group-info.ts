@@ -2,6 +2,20 @@ import type { SubscriptionData } from '../../protocol/heartbeat.ts'
 import type { Connection } from '../../transport/connection.ts'
 import type { ClientChannelInfo } from './client-channel-info.ts'
 
+/** Characters of an expression, or of tags, that take as much room as one more subscription. */
+const CHARACTERS_OF_ONE = 256
+
+/** How many of `maxSubscriptionNum` these are: one each, and more where expressions are long. */
+export function countOf(subscriptions: Iterable<SubscriptionData>): number {
+  let count = 0
+  for (const { subString, tagsSet } of subscriptions) {
+    let characters = subString.length
+    for (const tag of tagsSet) characters += tag.length + 1
+    count += 1 + Math.floor(characters / CHARACTERS_OF_ONE)
+  }
+  return count
+}
+
 /** How a group consumes, as its heartbeats say. */
 export interface ConsumerGroupModes {
   consumeType: string
@@ -14,6 +28,8 @@ export class ConsumerGroupInfo {
   readonly group: string
   readonly channels = new Map<Connection, ClientChannelInfo>()
   readonly subscriptions = new Map<string, SubscriptionData>()
+  /** {@link countOf} of them. */
+  subscriptionNum = 0
   modes: ConsumerGroupModes
 
   constructor(group: string, modes: ConsumerGroupModes) {
@@ -62,6 +78,7 @@ export class ConsumerGroupInfo {
       this.subscriptions.delete(topic)
       updated = true
     }
+    this.subscriptionNum = countOf(this.subscriptions.values())
     return updated
   }
 }

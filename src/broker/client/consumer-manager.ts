@@ -5,7 +5,7 @@ import type { Connection } from '../../transport/connection.ts'
 import { quotaExceeded } from '../../transport/request-refused.ts'
 import type { BrokerConfig } from '../broker-config.ts'
 import type { ClientChannelInfo } from './client-channel-info.ts'
-import { ConsumerGroupInfo, type ConsumerGroupModes } from './consumer-group-info.ts'
+import { ConsumerGroupInfo, type ConsumerGroupModes, countOf } from './consumer-group-info.ts'
 
 /** Tells members that their group changed; the call may not throw. */
 export type ConsumerIdsChangedNotifier = (group: string, members: Iterable<Connection>) => void
@@ -66,9 +66,9 @@ export class ConsumerManager {
     const members = groupInfo.channels.size
     const joined = groupInfo.updateChannel(info, modes)
     this.#consumers += groupInfo.channels.size - members
-    const topics = groupInfo.subscriptions.size
+    const before = groupInfo.subscriptionNum
     const resubscribed = subscriptions !== undefined && groupInfo.updateSubscriptions(subscriptions)
-    this.#subscriptions += groupInfo.subscriptions.size - topics
+    this.#subscriptions += groupInfo.subscriptionNum - before
     this.#groupsOf(info.connection).add(groupInfo)
     const changed = joined || resubscribed
     if (changed && notifyEnabled) this.#changed(groupInfo)
@@ -109,7 +109,7 @@ export class ConsumerManager {
     if (groups?.size === 0) this.#connections.delete(connection)
     if (groupInfo.channels.size === 0) {
       this.#groups.delete(groupInfo.group)
-      this.#subscriptions -= groupInfo.subscriptions.size
+      this.#subscriptions -= groupInfo.subscriptionNum
     }
     return true
   }
@@ -126,8 +126,9 @@ export class ConsumerManager {
     if (this.#consumers >= maxConsumerNum && !groupInfo.channels.has(info.connection)) {
       throw quotaExceeded(`consumer ${logText(info.clientId)} ${named}`, 'maxConsumerNum', maxConsumerNum)
     }
-    const others = this.#subscriptions - groupInfo.subscriptions.size
-    if (subscriptions.length > groupInfo.subscriptions.size && others + subscriptions.length > maxSubscriptionNum) {
+    const count = countOf(subscriptions)
+    const others = this.#subscriptions - groupInfo.subscriptionNum
+    if (count > groupInfo.subscriptionNum && others + count > maxSubscriptionNum) {
       throw quotaExceeded(`${subscriptions.length} subscriptions ${named}`, 'maxSubscriptionNum', maxSubscriptionNum)
     }
   }
