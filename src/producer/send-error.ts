@@ -138,6 +138,11 @@ function connectHint(addr: string): string {
 const ACCESS_REFUSED = /AclException|check signature failed|User:|username cannot be null/i
 const ACCESS_HINT = 'The broker refuses the credentials: check accessKey and secretKey, and what that user may do with the topic.'
 
+/** A 5.x proxy, or a broker that is told to, compares the kind of a message with what its topic is for. */
+const WRONG_TYPE = /TopicMessageType/
+const TYPE_HINT =
+  "The topic takes messages of one type, its attribute message.type (NORMAL, DELAY, FIFO with a sharding key, TRANSACTION, MIXED): use another topic, or change it with mqadmin's updateTopic -a +message.type=..."
+
 const CODE_HINTS = new Map<number, string>([
   [2, 'The broker is busy: send less at a time, or give it more time with sendMsgTimeout.'],
   [
@@ -153,6 +158,7 @@ const CODE_HINTS = new Map<number, string>([
 function hintFor(error: RocketMQError, addr: string): string | undefined {
   if (error instanceof RemotingConnectException) return connectHint(addr)
   if (error instanceof MQBrokerException) {
+    if (WRONG_TYPE.test(error.message)) return TYPE_HINT
     return ACCESS_REFUSED.test(error.message) ? ACCESS_HINT : CODE_HINTS.get(error.responseCode)
   }
   if (error instanceof RemotingTimeoutException) {

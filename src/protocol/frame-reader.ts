@@ -170,8 +170,17 @@ export class FrameReader {
   #checkLength(length: number): void {
     if (length < 4) throw bad(`frame length ${length} is below 4`)
     const most = this.#limits.maxFrameLength - 4
-    if (length > most) throw bad(`frame length ${length} is above the limit of ${most} (maxFrameLength)`)
+    if (length > most) throw bad(`frame length ${length}${otherProtocol(length)} is above the limit of ${most} (maxFrameLength)`)
   }
+}
+
+/** What the first four bytes look like where they are no length: a port of something else is a common mistake. */
+function otherProtocol(word: number): string {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(word)
+  if (bytes.every((byte) => byte >= 0x20 && byte < 0x7f)) return ` (the text "${bytes.toString('latin1')}")`
+  const isTlsRecord = (bytes[0] === 0x15 || bytes[0] === 0x16) && bytes[1] === 3
+  return isTlsRecord ? ' (a TLS record)' : ''
 }
 
 function bad(message: string): RemotingCommandException {

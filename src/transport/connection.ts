@@ -91,6 +91,8 @@ export class Connection {
   #framesAtYield = 0
   #silentTimeouts = 0
   #frames = 0
+  /** The peer ended it. */
+  #hungUp = false
   /** Reads so far; a request remembers how many there were when it left. */
   #reads = 0
 
@@ -131,8 +133,8 @@ export class Connection {
     receiver?.attach((bytes) => this.#onData(bytes))
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('error', (error: Error) => this.#onSocketError(error))
-    socket.on('end', () => this.close())
-    socket.on('close', () => this.close())
+    socket.on('end', () => this.#onEnd())
+    socket.on('close', () => this.#onEnd())
   }
 
   get closed(): boolean {
@@ -454,7 +456,13 @@ export class Connection {
     }
   }
 
+  #onEnd(): void {
+    this.#hungUp ||= !this.#closed
+    this.close()
+  }
+
   #onSocketError(error: unknown): void {
+    this.#hungUp ||= !this.#closed
     this.close(
       new RemotingSendRequestException(`connection to <${this.remoteAddr}> failed: ${(error as Error).message}`, {
         code: 'CONNECTION_LOST',
@@ -472,7 +480,7 @@ export class Connection {
   }
 
   #lost(maybeStored: boolean, cause: unknown = this.#closeError): RemotingSendRequestException {
-    return sendFailed(this.remoteAddr, 'CONNECTION_LOST', maybeStored, cause)
+    return sendFailed(this.remoteAddr, 'CONNECTION_LOST', maybeStored, cause, this.#hungUp && this.#reads === 0)
   }
 
   #call(pending: PendingRequest, error: RocketMQError | undefined, response: RemotingCommand | undefined): void {

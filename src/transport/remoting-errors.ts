@@ -1,4 +1,5 @@
 import {
+  RemotingCommandException,
   RemotingConnectException,
   RemotingException,
   RemotingSendRequestException,
@@ -37,9 +38,35 @@ export function handOverTimeout(addr: string, millis: number): RemotingTimeoutEx
   })
 }
 
-/** The connection was lost, or the peer wants none. */
-export function sendFailed(addr: string, code: string, maybeStored: boolean, cause: unknown): RemotingSendRequestException {
-  return new RemotingSendRequestException(`send request to <${addr}> failed`, { code, retryable: true, maybeStored, cause })
+/**
+ * The connection was lost, or the peer wants none.
+ * @param wordless the peer hung up, and has never sent anything.
+ */
+export function sendFailed(
+  addr: string,
+  code: string,
+  maybeStored: boolean,
+  cause: unknown,
+  wordless = false
+): RemotingSendRequestException {
+  const hint = sendFailedHint(addr, cause, wordless)
+  return new RemotingSendRequestException(`send request to <${addr}> failed`, {
+    code,
+    retryable: true,
+    maybeStored,
+    cause,
+    ...(hint === undefined ? {} : { hint })
+  })
+}
+
+function sendFailedHint(addr: string, cause: unknown, wordless: boolean): string | undefined {
+  if (cause instanceof RemotingCommandException && cause.code === 'BAD_FRAME') return notRemoting(addr, cause)
+  if (!wordless) return undefined
+  return `What listens at ${addr} hung up without a word: check that it is RocketMQ and not shutting down, and whether it expects TLS (the option tls).`
+}
+
+function notRemoting(addr: string, { message }: RemotingCommandException): string {
+  return `What answers at ${addr} does not speak RocketMQ's remoting protocol (${message}): check the port (a gRPC proxy's 8081 and a console's HTTP are others), and whether TLS is expected.`
 }
 
 export function clientClosed(): RemotingException {

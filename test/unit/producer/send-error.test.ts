@@ -42,6 +42,15 @@ describe('send errors', () => {
     expect(stillFailedError(failed(new RemotingConnectException('x', { hint: 'mine' }))).hint).toBe('mine')
   })
 
+  it('a topic for another type of messages is told from a message that is too large', () => {
+    const refused = (text: string): string | undefined =>
+      attemptError(failed(new MQBrokerException(`CODE: 13  DESC: ${text}`, { responseCode: 13 }))).hint
+    expect(refused('TopicMessageType validate failed, the expected type is NORMAL, but actual type is DELAY')).toMatch(
+      /message\.type/
+    )
+    expect(refused('the message is illegal, maybe msg properties length limit 32767')).toMatch(/maxMessageSize/)
+  })
+
   it('keep class, text and cause of a single attempt, without changing the original', () => {
     const cause = new Error('reset')
     const original = new RemotingTimeoutException('wait response', { code: 'TIMEOUT', maybeStored: true, cause })
