@@ -15,6 +15,7 @@ import { RemotingServer } from '../transport/remoting-server.ts'
 import { RequestDispatcher } from '../transport/request-dispatcher.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
 import type { TransportStats } from '../transport/transport-stats.ts'
+import { UnansweredRequests } from '../transport/unanswered-requests.ts'
 import { ownRequestsHook } from './acl/own-requests-hook.ts'
 import { PlainPermissionManager } from './acl/plain-permission-manager.ts'
 import { type BrokerConfig, createBrokerConfig } from './broker-config.ts'
@@ -33,7 +34,6 @@ import { FilterFactory } from './filter/filter-factory.ts'
 import { HAService } from './ha/ha-service.ts'
 import { registerHandlers } from './handlers/handlers.ts'
 import { BrokerHooks } from './hooks/broker-hooks.ts'
-import { InFlightRequests } from './in-flight-requests.ts'
 import { MessageRequestModeManager } from './loadbalance/message-request-mode-manager.ts'
 import { TopicRouteInfoManager } from './loadbalance/topic-route-info-manager.ts'
 import { PopLongPollingService } from './longpolling/pop-long-polling-service.ts'
@@ -104,7 +104,7 @@ export class BrokerController implements BrokerServices {
   readonly #registration: NameServerRegistration
   readonly #transactionalMessageCheckService: TransactionalMessageCheckService
   readonly #wantedPort: number
-  readonly #inFlight = new InFlightRequests()
+  readonly #unanswered = new UnansweredRequests()
   readonly #hasAcl: boolean
   readonly #configFiles: BrokerConfigFiles | undefined
   #scanTimer: Timer | undefined
@@ -182,9 +182,10 @@ export class BrokerController implements BrokerServices {
         logger,
         faults,
         describe: (request) => describeRequest(request, config.brokerName),
-        queueMillis: (code) => waitMillisInQueue(config, code)
+        queueMillis: (code) => waitMillisInQueue(config, code),
+        unanswered: this.#unanswered
       })
-      registerHandlers(dispatcher, this, this.#inFlight, acl, this.#configFiles, fast)
+      registerHandlers(dispatcher, this, acl, this.#configFiles, fast)
       const faultContext = { server: 'broker', brokerName: config.brokerName } as const
       const { tls, journal } = options
       const maxConnections = config.maxConnectionNum
@@ -342,7 +343,7 @@ export class BrokerController implements BrokerServices {
     this.scheduleMessageService.stop()
     this.timerMessageStore.stop()
     await this.#transactionalMessageCheckService.pause()
-    await Promise.all([this.scheduleMessageService.idle(), this.timerMessageStore.idle(), this.#inFlight.idle()])
+    await Promise.all([this.scheduleMessageService.idle(), this.timerMessageStore.idle(), this.#unanswered.idle()])
     this.store.deleteTopics([...this.store.topics()])
     this.#forgottenOffset = this.store.getMaxPhyOffset()
     this.inFlightMessages.forget(() => true)
@@ -455,7 +456,7 @@ export class BrokerController implements BrokerServices {
     // Settles every put that waits for a flush or a slave; their answers still leave, then the connections are closed.
     await this.store.shutdown()
     await checked
-    await this.#inFlight.idle()
+    await this.#unanswered.idle()
     await this.#ports.close()
     await this.#client.close()
   }

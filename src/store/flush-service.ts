@@ -1,17 +1,24 @@
 import type { MaybePromise } from '../internal/async.ts'
 import type { Clock, Timer } from '../internal/clock.ts'
+import { Later } from '../internal/later.ts'
 import type { Logger } from '../internal/logger.ts'
 import { logText } from '../internal/logger.ts'
 import type { MessageStoreConfig } from './message-store-config.ts'
 import type { AppendResult, CommitLogStorage, PutMessageResult, PutMessageStatus, WriteFailure } from './types.ts'
 
 /** A put that waits for its bytes; Java's `GroupCommitRequest`. */
-interface GroupCommitRequest {
-  nextOffset: number
+class GroupCommitRequest extends Later<PutMessageResult> {
+  declare readonly nextOffset: number
   /** Monotonic clock, ms. */
-  deadline: number
-  appendResult: AppendResult
-  resolve: (result: PutMessageResult) => void
+  declare readonly deadline: number
+  declare readonly appendResult: AppendResult
+
+  constructor(nextOffset: number, deadline: number, appendResult: AppendResult) {
+    super()
+    this.nextOffset = nextOffset
+    this.deadline = deadline
+    this.appendResult = appendResult
+  }
 }
 
 export interface FlushServiceDeps {
@@ -92,7 +99,7 @@ export class FlushService {
     for (const waiting of [this.#waiting, this.#unwritten]) {
       const first = waiting.findIndex((request) => request.nextOffset > end)
       if (first < 0) continue
-      for (const request of waiting.splice(first)) request.resolve({ ...refusal })
+      for (const request of waiting.splice(first)) request.complete({ ...refusal })
     }
   }
 
@@ -196,14 +203,14 @@ export class FlushService {
   #wait(queue: GroupCommitRequest[], nextOffset: number, appendResult: AppendResult): MaybePromise<PutMessageResult> {
     if (this.#closed) return { status: 'FLUSH_DISK_TIMEOUT', appendResult }
     const deadline = this.#deps.clock.monotonic() + this.#deps.config.syncFlushTimeout
-    return new Promise((resolve) => {
-      queue.push({ nextOffset, deadline, appendResult, resolve })
-      if (this.#watcher === undefined) this.#watch()
-    })
+    const request = new GroupCommitRequest(nextOffset, deadline, appendResult)
+    queue.push(request)
+    if (this.#watcher === undefined) this.#watch()
+    return request
   }
 
   #settleAll(waiting: GroupCommitRequest[], status: PutMessageStatus): void {
-    for (const { resolve, appendResult } of waiting.splice(0)) resolve({ status, appendResult })
+    settle(waiting, waiting.length, status)
   }
 
   /** One timer for all: it stands at the first deadline. */
@@ -227,16 +234,18 @@ export class FlushService {
 
 function settleBelow(waiting: GroupCommitRequest[], offset: number): void {
   let done = 0
-  for (const { nextOffset, resolve, appendResult } of waiting) {
-    if (nextOffset > offset) break
-    done++
-    resolve({ status: 'PUT_OK', appendResult })
-  }
-  if (done > 0) waiting.splice(0, done)
+  while (done < waiting.length && waiting[done]!.nextOffset <= offset) done++
+  settle(waiting, done, 'PUT_OK')
 }
 
 function settleDue(waiting: GroupCommitRequest[], now: number): void {
   let due = 0
   while (due < waiting.length && waiting[due]!.deadline <= now) due++
-  for (const { resolve, appendResult } of waiting.splice(0, due)) resolve({ status: 'FLUSH_DISK_TIMEOUT', appendResult })
+  settle(waiting, due, 'FLUSH_DISK_TIMEOUT')
+}
+
+/** The first `count` of them; whoever hears of it may put more. */
+function settle(waiting: GroupCommitRequest[], count: number, status: PutMessageStatus): void {
+  if (count === 0) return
+  for (const request of waiting.splice(0, count)) request.complete({ status, appendResult: request.appendResult })
 }

@@ -1,6 +1,4 @@
 import { javaHashCode } from '../protocol/java-hash.ts'
-import { MessageConst } from '../protocol/message-const.ts'
-import type { Properties } from '../protocol/properties.ts'
 
 /** Finds records by key; in memory, or in files (files/index-files.ts). */
 export interface KeyIndex {
@@ -10,8 +8,15 @@ export interface KeyIndex {
   /**
    * Indexes a record by its unique key and by each of its keys.
    * @param topicHash Java's hash of `topic#`
+   * @param keys separated by spaces
    */
-  putMessage(topicHash: number, properties: Properties, physicalOffset: number, storeTimestamp: number): void
+  putMessage(
+    topicHash: number,
+    uniqKey: string | undefined,
+    keys: string | undefined,
+    physicalOffset: number,
+    storeTimestamp: number
+  ): void
   /**
    * Physical offsets of records that may have the key, newest first: hashes collide, so the caller looks at the record.
    * @param begin records stored before it may be left out, ms since 1970
@@ -32,10 +37,14 @@ export abstract class KeyIndexBase implements KeyIndex {
   lastUpdateTimestamp = 0
   lastUpdatePhysicalOffset = 0
 
-  putMessage(topicHash: number, properties: Properties, physicalOffset: number, storeTimestamp: number): void {
-    const uniqKey = properties.get(MessageConst.UNIQ_KEY)
+  putMessage(
+    topicHash: number,
+    uniqKey: string | undefined,
+    keys: string | undefined,
+    physicalOffset: number,
+    storeTimestamp: number
+  ): void {
     if (uniqKey !== undefined && uniqKey !== '') this.put(keyHash(topicHash, uniqKey), physicalOffset, storeTimestamp)
-    const keys = properties.get(MessageConst.KEYS)
     if (keys !== undefined && keys !== '') {
       if (keys.includes(' ')) {
         for (const key of new Set(keys.split(' '))) {

@@ -21,19 +21,6 @@ export function entersQueue(sysFlag: number): boolean {
 /** So many dispatched entries are kept before those behind them move up. */
 const COMPACT_AT = 1024
 
-/** A record that was appended and may not be seen yet. */
-interface PendingDispatch {
-  topic: TopicQueues
-  queueId: number
-  physicalOffset: number
-  size: number
-  queueOffset: number
-  storeTimestamp: number
-  sysFlag: number
-  preparedTransactionOffset: number
-  properties: Properties
-}
-
 export interface ReputServiceDeps {
   storage: CommitLogStorage
   queues: ConsumeQueueStore
@@ -59,7 +46,7 @@ export class ReputService {
   /** Set while records are dispatched: what a listener puts waits until all listeners have heard of the record before. */
   #running = false
   /** What was appended and waits until it may be seen, from `#next` on in the order of the log, so that it is not read back. */
-  #pending: PendingDispatch[] = []
+  #pending: DispatchRequest[] = []
   #next = 0
   #delayLevels: { text: string; millis: readonly number[] } | undefined
 
@@ -102,35 +89,28 @@ export class ReputService {
     const { storage, confirmOffset } = this.#deps
     const end = physicalOffset + size
     const { queueId, sysFlag, preparedTransactionOffset } = message
+    const record: DispatchRequest = {
+      topic: topic.topic,
+      queueId,
+      physicalOffset,
+      size,
+      tagsCode: this.#tagsCode(topic.topic, properties, storeTimestamp),
+      storeTimestamp,
+      queueOffset,
+      keys: properties.get(MessageConst.KEYS),
+      uniqKey: properties.get(MessageConst.UNIQ_KEY),
+      sysFlag,
+      preparedTransactionOffset
+    }
     if (this.#reputFromOffset !== physicalOffset || this.#running || confirmOffset() < end) {
-      this.#pending.push({
-        topic,
-        queueId,
-        physicalOffset,
-        size,
-        queueOffset,
-        storeTimestamp,
-        sysFlag,
-        preparedTransactionOffset,
-        properties
-      })
+      this.#pending.push(record)
       this.run()
       return
     }
     this.#reputFromOffset = end
     this.#running = true
     try {
-      this.#dispatch(
-        topic,
-        queueId,
-        physicalOffset,
-        size,
-        queueOffset,
-        storeTimestamp,
-        sysFlag,
-        preparedTransactionOffset,
-        properties
-      )
+      this.#dispatch(topic, record)
     } finally {
       this.#running = false
     }
@@ -151,17 +131,8 @@ export class ReputService {
 
   /** Dispatches a record that recovery has found; nobody is told of it. */
   recovered(bytes: Buffer, physicalOffset: number): void {
-    const record = readRecordHead(bytes)
-    this.#index(
-      this.#deps.queues.topic(record.topic),
-      record.queueId,
-      physicalOffset,
-      bytes.length,
-      record.queueOffset,
-      record.storeTimestamp,
-      record.sysFlag,
-      decodeProperties(record.properties)
-    )
+    const record = this.#requestOf(bytes, physicalOffset)
+    this.#index(this.#deps.queues.topic(record.topic), record)
   }
 
   /** Records from `end` on are not part of the log any more: gives their queue offsets back. Returns how many there were, and their bytes. */
@@ -170,10 +141,13 @@ export class ReputService {
     let bytes = 0
     const gone = first < 0 ? [] : this.#pending.splice(first)
     for (const { topic, queueId, queueOffset, sysFlag, size } of gone) {
-      topic.putTimes--
-      topic.putBytes -= size
       bytes += size
-      const queue = topic.queue(queueId)
+      // It may have been deleted meanwhile.
+      const queues = this.#deps.queues.lookup(topic)
+      if (queues === undefined) continue
+      queues.putTimes--
+      queues.putBytes -= size
+      const queue = queues.queue(queueId)
       if (entersQueue(sysFlag) && queue.nextOffset > queueOffset) queue.nextOffset = queueOffset
     }
     return { messages: gone.length, bytes }
@@ -192,17 +166,7 @@ export class ReputService {
     if (record.physicalOffset < this.#reputFromOffset) return true
     this.#reputFromOffset = end
     // The topic may have been deleted meanwhile.
-    this.#dispatch(
-      this.#deps.queues.topic(record.topic.topic),
-      record.queueId,
-      record.physicalOffset,
-      record.size,
-      record.queueOffset,
-      record.storeTimestamp,
-      record.sysFlag,
-      record.preparedTransactionOffset,
-      record.properties
-    )
+    this.#dispatch(this.#deps.queues.topic(record.topic), record)
     return true
   }
 
@@ -233,68 +197,44 @@ export class ReputService {
       logger.error(`no record at offset ${from} of the commit log: magic ${magic}, size ${size}`)
       return false
     }
-    const record = readRecordHead(bytes)
-    this.#dispatch(
-      queues.topic(record.topic),
-      record.queueId,
-      from,
-      size,
-      record.queueOffset,
-      record.storeTimestamp,
-      record.sysFlag,
-      record.preparedTransactionOffset,
-      decodeProperties(record.properties)
-    )
+    const record = this.#requestOf(bytes, from)
+    this.#dispatch(queues.topic(record.topic), record)
     return true
   }
 
-  #dispatch(
-    topic: TopicQueues,
-    queueId: number,
-    physicalOffset: number,
-    size: number,
-    queueOffset: number,
-    storeTimestamp: number,
-    sysFlag: number,
-    preparedTransactionOffset: number,
-    properties: Properties
-  ): void {
-    const tagsCode = this.#index(topic, queueId, physicalOffset, size, queueOffset, storeTimestamp, sysFlag, properties)
-    if (this.#listeners.size === 0 || !entersQueue(sysFlag)) return
-    this.#tell({
-      topic: topic.topic,
+  #dispatch(topic: TopicQueues, record: DispatchRequest): void {
+    this.#index(topic, record)
+    if (this.#listeners.size > 0 && entersQueue(record.sysFlag)) this.#tell(record)
+  }
+
+  /** Consume queue and key index. */
+  #index(topic: TopicQueues, record: DispatchRequest): void {
+    const { index, config } = this.#deps
+    const { queueId, physicalOffset, size, tagsCode, storeTimestamp, queueOffset, sysFlag } = record
+    this.#storeTimestamp = storeTimestamp
+    if (entersQueue(sysFlag)) topic.queue(queueId).put(queueOffset, physicalOffset, size, tagsCode)
+    if (config.messageIndexEnable && transactionValue(sysFlag) !== SysFlag.TRANSACTION_ROLLBACK_TYPE) {
+      index.putMessage(topic.keyHash, record.uniqKey, record.keys, physicalOffset, storeTimestamp)
+    }
+  }
+
+  /** What dispatch needs of a record in the log. */
+  #requestOf(bytes: Buffer, physicalOffset: number): DispatchRequest {
+    const { topic, queueId, queueOffset, sysFlag, storeTimestamp, preparedTransactionOffset, ...head } = readRecordHead(bytes)
+    const properties = decodeProperties(head.properties)
+    return {
+      topic,
       queueId,
       physicalOffset,
-      size,
-      tagsCode,
+      size: bytes.length,
+      tagsCode: this.#tagsCode(topic, properties, storeTimestamp),
       storeTimestamp,
       queueOffset,
       keys: properties.get(MessageConst.KEYS),
       uniqKey: properties.get(MessageConst.UNIQ_KEY),
       sysFlag,
       preparedTransactionOffset
-    })
-  }
-
-  /** Consume queue and key index. Returns the tags code. */
-  #index(
-    topic: TopicQueues,
-    queueId: number,
-    physicalOffset: number,
-    size: number,
-    queueOffset: number,
-    storeTimestamp: number,
-    sysFlag: number,
-    properties: Properties
-  ): number {
-    const { index, config } = this.#deps
-    this.#storeTimestamp = storeTimestamp
-    const tagsCode = this.#tagsCode(topic.topic, properties, storeTimestamp)
-    if (entersQueue(sysFlag)) topic.queue(queueId).put(queueOffset, physicalOffset, size, tagsCode)
-    if (config.messageIndexEnable && transactionValue(sysFlag) !== SysFlag.TRANSACTION_ROLLBACK_TYPE) {
-      index.putMessage(topic.keyHash, properties, physicalOffset, storeTimestamp)
     }
-    return tagsCode
   }
 
   #tell(request: DispatchRequest): void {

@@ -9,6 +9,7 @@ import { RemotingCommand } from '../protocol/remoting-command.ts'
 import type { Connection } from './connection.ts'
 import { RequestRefused } from './request-refused.ts'
 import { applyFault, later } from './transport-faults.ts'
+import { UnansweredRequests } from './unanswered-requests.ts'
 
 /** Answers a request; undefined answers nothing (now, or ever: a handler may send on the connection itself later). */
 export type RequestHandler = (request: RemotingCommand, connection: Connection) => MaybePromise<OutgoingFrame | undefined>
@@ -24,6 +25,8 @@ export interface RequestDispatcherOptions {
   describe?: (request: RemotingCommand) => Partial<FaultContext>
   /** How long a request of a code may wait where a fault makes it wait, ms. @default as long as it takes */
   queueMillis?: (code: number) => number | undefined
+  /** Where several dispatchers count theirs together. @default each its own */
+  unanswered?: UnansweredRequests
 }
 
 /**
@@ -31,6 +34,8 @@ export interface RequestDispatcherOptions {
  * does not hold up the next. Oneway requests are never answered.
  */
 export class RequestDispatcher {
+  /** Those that have been handed to a handler which answers later. */
+  readonly unanswered: UnansweredRequests
   readonly #handlers = new Map<number, RequestHandler>()
   readonly #logger: Logger
   readonly #faults: FaultTable | undefined
@@ -40,6 +45,7 @@ export class RequestDispatcher {
   #queued = 0
 
   constructor(options: RequestDispatcherOptions) {
+    this.unanswered = options.unanswered ?? new UnansweredRequests()
     this.#logger = options.logger
     this.#faults = options.faults
     this.#describe = options.describe
@@ -93,13 +99,23 @@ export class RequestDispatcher {
       this.#failed(connection, request, error)
       return
     }
-    if (!isPromise(result)) {
-      this.#answer(connection, request, result)
-      return
-    }
+    if (isPromise(result)) this.#answerLater(connection, request, result)
+    else this.#answer(connection, request, result)
+  }
+
+  /** Apart from {@link #handle}, so that a request which is answered at once makes no closures. */
+  #answerLater(connection: Connection, request: RemotingCommand, result: Promise<OutgoingFrame | undefined>): void {
+    const { unanswered } = this
+    unanswered.begin()
     result.then(
-      (response) => this.#answer(connection, request, response),
-      (error) => this.#failed(connection, request, error)
+      (response) => {
+        unanswered.end()
+        this.#answer(connection, request, response)
+      },
+      (error) => {
+        unanswered.end()
+        this.#failed(connection, request, error)
+      }
     )
   }
 

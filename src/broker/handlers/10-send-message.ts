@@ -9,7 +9,7 @@ import type { OutgoingFrame } from '../../protocol/outgoing-frame.ts'
 import { encodeRecallHandle } from '../../protocol/recall-message-handle.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import { decodeSendMessageRequestHeader, type SendMessageRequestHeader } from '../../protocol/send-message-header.ts'
-import { SendMessageResponse } from '../../protocol/send-message-response.ts'
+import { SendMessageResponse, type SendMessageResponseHeader } from '../../protocol/send-message-response.ts'
 import { SysFlag } from '../../protocol/sys-flag.ts'
 import { RETRY_PREFIX, SCHEDULE_TOPIC, TIMER_TOPIC } from '../../protocol/topics.ts'
 import type { PutMessageResult } from '../../store/types.ts'
@@ -22,7 +22,7 @@ import { badQueue, checkMessage, Refusal } from '../send/message-check.ts'
 import { delayTimeLevel, type PendingMessage, prepareHalfMessage, putMessage } from '../send/put-message.ts'
 import { acceptedCode, putRefusal } from '../send/put-result.ts'
 import { handleRetryAndDlq } from '../send/retry-and-dlq.ts'
-import { BrokerProperties } from '../send/stored-properties.ts'
+import { BrokerProperties, type StoredProperties } from '../send/stored-properties.ts'
 
 /** Codes 10, 310 and 320. */
 export function sendMessage(broker: BrokerServices): RequestHandler {
@@ -76,6 +76,8 @@ export class SendMessageProcessor {
       sysFlag: topicConfig.topicFilterType === 'MULTI_TAG' ? header.sysFlag | SysFlag.MULTI_TAGS : header.sysFlag,
       body,
       stored,
+      properties: stored.map,
+      propertiesString: '',
       bornTimestamp: header.bornTimestamp,
       bornHost: connection.remoteHost,
       storeHost: broker.storeHost,
@@ -86,11 +88,33 @@ export class SendMessageProcessor {
     const refusal = header.batch ? batchRefusal(header) : this.#prepareSingle(request, header, message)
     if (refusal !== undefined) return this.#refuse(request, refusal)
     const put = putMessage(broker, message)
-    if (!isPromise(put)) return this.#answer(request, message, queueId, put)
+    const { stored: properties } = message
+    const answer: SendMessageResponseHeader = {
+      msgId: '',
+      queueId,
+      queueOffset: 0,
+      transactionId: properties.get(MessageConst.UNIQ_KEY),
+      recallHandle: message.topic === TIMER_TOPIC ? this.#recallHandle(properties) : undefined,
+      regionId: this.#regionId,
+      traceOn: this.#traceOn
+    }
+    return isPromise(put)
+      ? this.#answerLater(request, answer, message.topic, message.queueId, put)
+      : this.#answer(request, answer, message.topic, message.queueId, put)
+  }
+
+  /** Keeps no more of the message than the answer needs, and the caller from making closures where nothing is waited for. */
+  #answerLater(
+    request: RemotingCommand,
+    answer: SendMessageResponseHeader,
+    topic: string,
+    queueId: number,
+    put: Promise<PutMessageResult>
+  ): Promise<OutgoingFrame> {
     return put.then(
-      (result) => this.#answer(request, message, queueId, result),
+      (result) => this.#answer(request, answer, topic, queueId, result),
       (error) => {
-        broker.logger.error(`a put to ${logText(message.topic)} failed: ${logText(error)}`)
+        this.#broker.logger.error(`a put to ${logText(topic)} failed: ${logText(error)}`)
         return this.#refuse(request, new Refusal(ResponseCode.SYSTEM_ERROR, `store putMessage failed: ${logText(error)}`))
       }
     )
@@ -115,31 +139,32 @@ export class SendMessageProcessor {
     return undefined
   }
 
-  /** @param queueId the queue the client asked for, or got, before any rewrite. */
-  #answer(request: RemotingCommand, message: PendingMessage, queueId: number, result: PutMessageResult): OutgoingFrame {
+  /**
+   * @param answer lacks what only the result knows; its queue is the one the client asked for, or got, before any rewrite
+   * @param topic and `queueId`: where the message went
+   */
+  #answer(
+    request: RemotingCommand,
+    answer: SendMessageResponseHeader,
+    topic: string,
+    queueId: number,
+    result: PutMessageResult
+  ): OutgoingFrame {
     const code = acceptedCode(result.status)
     const appended = result.appendResult
     if (code === undefined || appended === undefined) {
       return this.#refuse(request, putRefusal(result, this.#broker.storeConfig.maxMessageSize))
     }
     const { brokerStatsManager } = this.#broker
-    brokerStatsManager.incPut(message.topic, appended.msgNum, appended.wroteBytes)
-    if (message.topic === SCHEDULE_TOPIC) {
-      brokerStatsManager.incQueuePut(message.topic, message.queueId, appended.msgNum, appended.wroteBytes)
-    }
-    return new SendMessageResponse(request, code, {
-      msgId: appended.msgId,
-      queueId,
-      queueOffset: appended.logicsOffset,
-      transactionId: message.stored.get(MessageConst.UNIQ_KEY),
-      recallHandle: message.topic === TIMER_TOPIC ? this.#recallHandle(message) : undefined,
-      regionId: this.#regionId,
-      traceOn: this.#traceOn
-    })
+    brokerStatsManager.incPut(topic, appended.msgNum, appended.wroteBytes)
+    if (topic === SCHEDULE_TOPIC) brokerStatsManager.incQueuePut(topic, queueId, appended.msgNum, appended.wroteBytes)
+    answer.msgId = appended.msgId
+    answer.queueOffset = appended.logicsOffset
+    return new SendMessageResponse(request, code, answer)
   }
 
   /** What calls a message back that waits for a point in time. A retry cannot be called back. */
-  #recallHandle({ stored }: PendingMessage): string | undefined {
+  #recallHandle(stored: StoredProperties): string | undefined {
     const outMs = stored.get(MessageConst.TIMER_OUT_MS)
     const topic = stored.get(MessageConst.REAL_TOPIC)
     if (outMs === undefined || topic === undefined || topic.startsWith(RETRY_PREFIX)) return undefined

@@ -1,4 +1,3 @@
-import { isPromise } from '../../internal/async.ts'
 import { logText } from '../../internal/logger.ts'
 import { RequestCode, ResponseCode } from '../../protocol/codes.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
@@ -6,7 +5,6 @@ import type { RequestDispatcher, RequestHandler } from '../../transport/request-
 import type { PlainPermissionManager } from '../acl/plain-permission-manager.ts'
 import type { BrokerServices } from '../broker-services.ts'
 import type { BrokerConfigFiles } from '../config/broker-config-files.ts'
-import type { InFlightRequests } from '../in-flight-requests.ts'
 import { sendMessage } from './10-send-message.ts'
 import { pullMessage } from './11-pull-message.ts'
 import { queryMessage } from './12-query-message.ts'
@@ -165,7 +163,6 @@ const MAY_CREATE: ReadonlySet<number> = new Set([
 const ACL_EXCEPTION = 'org.apache.rocketmq.acl.common.AclException: '
 
 /**
- * @param inFlight is told of every request whose answer comes later.
  * @param acl looks at every request first, where there is one.
  * @param configFiles where tables are written, if they are.
  * @param fast for the second port, which takes no pulls: they may be held, and whoever comes here does not want to wait behind them.
@@ -173,7 +170,6 @@ const ACL_EXCEPTION = 'org.apache.rocketmq.acl.common.AclException: '
 export function registerHandlers(
   dispatcher: RequestDispatcher,
   broker: BrokerServices,
-  inFlight: InFlightRequests,
   acl?: PlainPermissionManager,
   configFiles?: BrokerConfigFiles,
   fast = false
@@ -183,18 +179,13 @@ export function registerHandlers(
     const plain = factory(broker)
     const waits = codes.some((code) => CHANGES_TABLE.has(code) || MAY_CREATE.has(code))
     const handler = configFiles === undefined || !waits ? plain : durably(plain, configFiles)
-    const tracked: RequestHandler = (request, connection) => {
-      const answer = handler(request, connection)
-      if (isPromise(answer)) inFlight.add(answer)
-      return answer
-    }
     const guarded: RequestHandler = (request, connection) => {
       const refusal = acl?.refusal(request, connection.remoteHost)
-      if (refusal === undefined) return tracked(request, connection)
+      if (refusal === undefined) return handler(request, connection)
       broker.logger.warn(`request ${request.code} from ${connection.remoteAddr} refused: ${logText(refusal)}`)
       return RemotingCommand.response(request, ResponseCode.SYSTEM_ERROR, ACL_EXCEPTION + refusal)
     }
-    for (const code of codes) dispatcher.register(code, acl === undefined ? tracked : guarded)
+    for (const code of codes) dispatcher.register(code, acl === undefined ? handler : guarded)
   }
 }
 

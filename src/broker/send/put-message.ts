@@ -1,6 +1,7 @@
 import type { MaybePromise } from '../../internal/async.ts'
 import { RemotingCommandException } from '../../internal/errors.ts'
 import { MessageConst } from '../../protocol/message-const.ts'
+import type { Properties } from '../../protocol/properties.ts'
 import { SysFlag, transactionValue } from '../../protocol/sys-flag.ts'
 import { SCHEDULE_TOPIC, TIMER_TOPIC, TRANS_HALF_TOPIC } from '../../protocol/topics.ts'
 import { parseDelayLevels } from '../../store/delay-levels.ts'
@@ -9,9 +10,11 @@ import type { BrokerServices } from '../broker-services.ts'
 import { isTimerMessage, transformTimerMessage } from '../timer/transform-timer-message.ts'
 import type { StoredProperties } from './stored-properties.ts'
 
-/** A message that is not in the store yet; its properties may still change. */
+/** A message that is not in the store yet; its properties may still change, and are taken from `stored` when it is put. */
 export interface PendingMessage extends Omit<MessageExtBrokerInner, 'properties' | 'propertiesString'> {
   stored: StoredProperties
+  properties?: Properties
+  propertiesString?: string
 }
 
 const ILLEGAL: PutMessageResult = Object.freeze({ status: 'MESSAGE_ILLEGAL' })
@@ -35,21 +38,9 @@ export function putMessage(broker: BrokerServices, message: PendingMessage): May
       if (refused !== undefined) return refused
     }
   }
-  return broker.store.asyncPutMessage({
-    topic: message.topic,
-    queueId: message.queueId,
-    flag: message.flag,
-    sysFlag: message.sysFlag,
-    body: message.body,
-    propertiesString: properties.text,
-    properties: map,
-    bornTimestamp: message.bornTimestamp,
-    bornHost: message.bornHost,
-    storeHost: message.storeHost,
-    reconsumeTimes: message.reconsumeTimes,
-    preparedTransactionOffset: message.preparedTransactionOffset,
-    isBatch: message.isBatch === true
-  })
+  message.properties = map
+  message.propertiesString = properties.text
+  return broker.store.asyncPutMessage(message as PendingMessage & MessageExtBrokerInner)
 }
 
 /** A half message is delayed when it is committed; one that waits already is not made to wait again. */

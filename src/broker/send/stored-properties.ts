@@ -11,6 +11,7 @@ export class StoredProperties {
   readonly map: Properties = new Map()
   #text: string
   #stale = false
+  #behind = ''
 
   /** Reads a header's properties; entries that Java's parser would drop, and earlier duplicates, are dropped. */
   constructor(text: string) {
@@ -52,14 +53,12 @@ export class StoredProperties {
   }
 
   /**
-   * Sets several entries at once.
-   * @param encoded the same entries as text, so that the common case is one concatenation.
+   * Puts entries behind all others, in place of any with their names. They are part of the text only: nobody asks the map for them.
+   * @param encoded the entries as text, so that the common case is one concatenation.
    */
-  setAll(entries: ReadonlyArray<readonly [name: string, value: string]>, encoded: string): void {
-    const before = this.map.size
-    for (const [name, value] of entries) this.map.set(name, value)
-    if (this.map.size !== before + entries.length) this.#stale = true
-    else if (!this.#stale) this.#text += encoded
+  setBehind(names: readonly string[], encoded: string): void {
+    for (const name of names) this.delete(name)
+    this.#behind = encoded
   }
 
   get text(): string {
@@ -67,29 +66,30 @@ export class StoredProperties {
       this.#text = encodeProperties(this.map)
       this.#stale = false
     }
-    return this.#text
+    return this.#text + this.#behind
   }
 }
 
 /** What the broker adds to every message. */
 export class BrokerProperties {
-  readonly #entries: ReadonlyArray<readonly [string, string]>
+  readonly #names: readonly string[]
   readonly #encoded: string
 
   constructor(regionId: string, traceOn: boolean, clusterName: string) {
-    this.#entries = [
+    const entries: Properties = new Map([
       [MessageConst.MSG_REGION, regionId],
       [MessageConst.TRACE_ON, String(traceOn)],
       [MessageConst.CLUSTER, clusterName]
-    ]
-    this.#encoded = encodeProperties(new Map(this.#entries))
+    ])
+    this.#names = [...entries.keys()]
+    this.#encoded = encodeProperties(entries)
   }
 
   /** The header's properties with the broker's own; POP_CK belongs to the broker and is dropped. */
   rebuild(headerText: string): StoredProperties {
     const properties = new StoredProperties(headerText)
     properties.delete(MessageConst.POP_CK)
-    properties.setAll(this.#entries, this.#encoded)
+    properties.setBehind(this.#names, this.#encoded)
     return properties
   }
 }

@@ -2,7 +2,6 @@ import path from 'node:path'
 import type { Clock } from '../../internal/clock.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { javaHashCode } from '../../protocol/java-hash.ts'
-import type { Properties } from '../../protocol/properties.ts'
 import { KeyIndexBase } from '../index-service.ts'
 import { FailedSync, type FileLayer, nodeFiles, withFileNow } from './file-layer.ts'
 import { badStore, isNotFound } from './file-ops.ts'
@@ -104,11 +103,17 @@ export class FileIndexService extends KeyIndexBase {
     this.#takeEnd()
   }
 
-  override putMessage(topicHash: number, properties: Properties, physicalOffset: number, storeTimestamp: number): void {
+  override putMessage(
+    topicHash: number,
+    uniqKey: string | undefined,
+    keys: string | undefined,
+    physicalOffset: number,
+    storeTimestamp: number
+  ): void {
     if (physicalOffset < this.lastUpdatePhysicalOffset) return
     // The record that was indexed last before a crash comes once more.
     this.#again = physicalOffset === this.lastUpdatePhysicalOffset && this.#files.length > 0
-    super.putMessage(topicHash, properties, physicalOffset, storeTimestamp)
+    super.putMessage(topicHash, uniqKey, keys, physicalOffset, storeTimestamp)
   }
 
   override *query(topic: string, key: string, begin = 0, end: number = Number.MAX_SAFE_INTEGER): IterableIterator<number> {

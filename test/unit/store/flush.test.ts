@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { isPromise } from '../../../src/internal/async.ts'
 import { HeldClock } from '../../../src/internal/held-clock.ts'
 import { addFault, message, now, SlowStorage, type StoreSetup, startStore, turn, watch } from './store-fixture.ts'
 
@@ -56,7 +57,7 @@ describe('group commit', () => {
     ['yes', false]
   ])('WAIT=%s waits: %s', async (wait, waits) => {
     const { store } = await syncStore()
-    expect(store.asyncPutMessage(message({ props: { WAIT: wait } })) instanceof Promise).toBe(waits)
+    expect(isPromise(store.asyncPutMessage(message({ props: { WAIT: wait } })))).toBe(waits)
   })
 
   it('ASYNC_FLUSH never waits, and flushes within flushIntervalCommitLog', async () => {
