@@ -90,7 +90,8 @@ export class LogChecksums {
     this.#covered = Math.max(this.#covered, begin)
     try {
       const most = this.#covered + (last ? MOST_AT_END : MOST_A_TIME)
-      while (this.#covered < Math.min(durable, most)) if (!(await this.#coverPiece(durable, last))) return
+      const bytes = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, this.#segmentSize))
+      while (this.#covered < Math.min(durable, most)) if (!(await this.#coverFile(durable, most, last, bytes))) return
     } catch (error) {
       // Without them the log is checked as far as its records allow.
       this.#failed = true
@@ -103,43 +104,41 @@ export class LogChecksums {
     return new Verifier((start) => this.#entries(start), this.#segmentSize)
   }
 
-  /** @returns false when there is nothing more to be done. */
-  async #coverPiece(durable: number, last: boolean): Promise<boolean> {
+  /**
+   * Goes on in the file of the log that comes next.
+   * @param bytes to read into
+   * @returns false when there is nothing more to be done.
+   */
+  async #coverFile(durable: number, most: number, last: boolean, bytes: Buffer): Promise<boolean> {
     const files = this.#files
     const start = Math.floor(this.#covered / this.#segmentSize) * this.#segmentSize
-    const from = Math.floor((this.#covered - start) / BLOCK) * BLOCK
-    const most = Math.min(durable - start, this.#segmentSize, from + READ_BYTES)
+    const end = Math.min(durable - start, this.#segmentSize)
     // What a file has behind its last whole block is all that it will ever have.
-    const to = last || most === this.#segmentSize ? most : most - (most % BLOCK)
+    const to = last || end === this.#segmentSize ? end : end - (end % BLOCK)
+    const from = Math.floor((this.#covered - start) / BLOCK) * BLOCK
     if (to <= from) return false
-    const bytes = Buffer.allocUnsafe(to - from)
+    if (from === 0) await this.#makeFolder()
     const log = path.join(this.#root, COMMIT_LOG_DIR, segmentName(start))
     try {
-      const got = await withFile(files, log, 'read', (fd) => files.read(fd, bytes, 0, bytes.length, from))
-      if (got === bytes.length) await this.#write(start, from, bytes)
+      await withFile(files, log, 'read', async (logFd) => {
+        const fd = await openOrCreate(files, this.#path(segmentName(start)))
+        try {
+          for (let at = from; at < to && start + at < most; at += bytes.length) {
+            const piece = bytes.subarray(0, Math.min(bytes.length, to - at))
+            const got = await files.read(logFd, piece, 0, piece.length, at)
+            if (got === piece.length) await files.write(fd, entriesOf(piece), (at / BLOCK) * ENTRY)
+            this.#covered = start + at + piece.length
+          }
+        } finally {
+          await files.close(fd)
+        }
+      })
     } catch (error) {
       // It was too old, and has been deleted.
       if (errorCode(error) !== 'ENOENT') throw error
+      this.#covered = start + to
     }
-    this.#covered = start + to
     return true
-  }
-
-  async #write(start: number, from: number, bytes: Buffer): Promise<void> {
-    const files = this.#files
-    const entries = Buffer.alloc(Math.ceil(bytes.length / BLOCK) * ENTRY)
-    for (let at = 0, entry = 0; at < bytes.length; at += BLOCK, entry += ENTRY) {
-      const block = bytes.subarray(at, at + BLOCK)
-      entries.writeUInt32BE(zlib.crc32(block), entry)
-      entries.writeUInt32BE(block.length, entry + 4)
-    }
-    if (from === 0) await this.#makeFolder()
-    const fd = await openOrCreate(files, this.#path(segmentName(start)))
-    try {
-      await files.write(fd, entries, (from / BLOCK) * ENTRY)
-    } finally {
-      await files.close(fd)
-    }
   }
 
   async #makeFolder(): Promise<void> {
@@ -180,6 +179,17 @@ export class LogChecksums {
   #path(name: string): string {
     return path.join(this.#root, CHECKSUMS_DIR, name)
   }
+}
+
+/** Of the blocks that `bytes` begin with. */
+function entriesOf(bytes: Buffer): Buffer {
+  const entries = Buffer.allocUnsafe(Math.ceil(bytes.length / BLOCK) * ENTRY)
+  for (let at = 0, entry = 0; at < bytes.length; at += BLOCK, entry += ENTRY) {
+    const block = bytes.subarray(at, at + BLOCK)
+    entries.writeUInt32BE(zlib.crc32(block), entry)
+    entries.writeUInt32BE(block.length, entry + 4)
+  }
+  return entries
 }
 
 /** What is fed has to come in the log's order, without gaps within a file. */
