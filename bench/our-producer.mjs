@@ -2,11 +2,11 @@
 // each line `round MODE IN_FLIGHT COUNT` on standard input and answers each with one line. Mode `async` keeps IN_FLIGHT
 // callbacks open, `sync` runs IN_FLIGHT lanes that each await their answer, `batch100` sends batches of 100 with about as many messages
 // in flight, `oneway` runs lanes whose messages the broker has to show before the round is over.
-//   --namesrv A --topic T [--size 1024] [--with autobatch|hook|trace]
+//   --namesrv A --topic T [--size 1024] [--with autobatch|hook|trace] [--dist DIR of the build to measure]
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { DefaultMQProducer, Message } from '../dist/index.js'
 import { percentile, roundResult } from './support/statistics.mjs'
 
 const { values } = parseArgs({
@@ -14,9 +14,12 @@ const { values } = parseArgs({
     namesrv: { type: 'string' },
     topic: { type: 'string' },
     size: { type: 'string', default: '1024' },
-    with: { type: 'string' }
+    with: { type: 'string' },
+    dist: { type: 'string' }
   }
 })
+const dist = values.dist === undefined ? new URL('../dist/', import.meta.url) : pathToFileURL(`${values.dist}/`)
+const { DefaultMQProducer, Message } = await import(new URL('index.js', dist).href)
 const { topic } = values
 const size = Number(values.size)
 const body = Buffer.alloc(size, 'x')
