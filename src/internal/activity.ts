@@ -22,7 +22,7 @@ export class Activity {
   readonly #works = new Set<Work>()
   readonly #probes = new Set<ActivityProbe>()
   readonly #reports = new Set<() => string[]>()
-  readonly #names = new Map<string, string>()
+  readonly #names = new Map<string, { name: string }>()
 
   /** @param now real time, monotonic ms. */
   constructor(now: () => number) {
@@ -55,15 +55,19 @@ export class Activity {
     return () => void this.#reports.delete(lines)
   }
 
-  /** What {@link named} calls an address from now on. */
-  name(addr: string, name: string): void {
-    this.#names.set(addr, name)
+  /** What {@link named} calls an address from now on. Returns what ends that. */
+  name(addr: string, name: string): () => void {
+    const entry = { name }
+    this.#names.set(addr, entry)
+    return () => {
+      if (this.#names.get(addr) === entry) this.#names.delete(addr)
+    }
   }
 
   /** The address, with the name of who is there. */
   named(addr: string): string {
-    const name = this.#names.get(addr)
-    return name === undefined ? addr : `${name} (${addr})`
+    const entry = this.#names.get(addr)
+    return entry === undefined ? addr : `${entry.name} (${addr})`
   }
 
   /** Whether something goes on that ends without the clock. */

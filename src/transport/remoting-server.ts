@@ -61,6 +61,7 @@ export class RemotingServer {
   readonly #wheel: TimerWheel
   readonly #connections = new Set<Connection>()
   readonly #endReport: () => void
+  #endName: (() => void) | undefined
   readonly #closeListeners: Array<(connection: Connection) => void> = []
   #listener: NetworkListener | undefined
   #closed = false
@@ -116,7 +117,9 @@ export class RemotingServer {
       maxConnections,
       onRefused: (why) => this.#refused(why)
     })
-    clock.activity?.name(formatAddress(this.host, this.port), faultContext?.brokerName ?? faultContext?.server ?? 'server')
+    this.#endName?.()
+    const name = faultContext?.brokerName ?? faultContext?.server ?? 'server'
+    this.#endName = clock.activity?.name(formatAddress(this.host, this.port), name)
     if (this.#closed || this.#suspended) await this.#listener.close()
   }
 
@@ -145,6 +148,7 @@ export class RemotingServer {
     for (const connection of [...this.#connections]) connection.close()
     this.#wheel.clear()
     this.#endReport()
+    this.#endName?.()
     await listening
   }
 

@@ -2,6 +2,7 @@ import net from 'node:net'
 import type { Activity, ActivityProbe } from '../internal/activity.ts'
 import { formatAddress } from '../internal/address.ts'
 import type { Clock } from '../internal/clock.ts'
+import { MemoryNetwork } from './memory-network.ts'
 import type { Network, NetworkSocket } from './network.ts'
 import { tcpNetwork } from './tcp-network.ts'
 
@@ -23,7 +24,7 @@ class WatchedSockets implements ActivityProbe {
   readonly #ends = new Set<End>()
   readonly #bySocket = new Map<NetworkSocket, End>()
   readonly #byAddress = new Map<string, End>()
-  /** Ports that somebody on this clock listens on, or has: connecting to one ends by itself. */
+  /** Ports of this machine that somebody on this clock listens on, or has: connecting to one ends by itself. */
   readonly #ports = new Set<number>()
 
   constructor(activity: Activity) {
@@ -135,7 +136,7 @@ function watchedNetwork(network: Network, activity: Activity, sockets: WatchedSo
       }
       const at = formatAddress(host, port)
       const listener = await activity.track(network.listen(host, port, accept, options), `beginning to listen at ${at}`)
-      sockets.listens(listener.port)
+      if (!(network instanceof MemoryNetwork)) sockets.listens(listener.port)
       const close = (): Promise<void> => activity.track(listener.close(), `ending to listen at ${at}`)
       return { host: listener.host, port: listener.port, close }
     }

@@ -175,6 +175,21 @@ describe('half messages that nobody ended', () => {
     expect(aside?.properties.get('TRANSACTION_CHECK_TIMES')).toBe('2')
   })
 
+  it('store-51 where some producers do not answer, another is asked about each message before long', async () => {
+    const first = await start(SHORT)
+    const peers = [first]
+    for (let i = 2; i <= 4; i++) peers.push(await producerOf('PG', `client-${i}`))
+    const keys = ['U1', 'U2', 'U3', 'U4']
+    for (const key of keys) await sendHalf(first, key)
+    await rig.clock.advance(peers.length * 3 * SECOND)
+    for (const peer of peers)
+      expect(
+        checks(peer)
+          .map(({ extFields }) => extFields['msgId'])
+          .sort()
+      ).toEqual(keys)
+  })
+
   it('the producers of the group are asked in turn; without one the question waits for the next round', async () => {
     const first = await start(SHORT)
     const second = await producerOf('PG', 'client-2')

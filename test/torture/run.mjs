@@ -22,7 +22,16 @@ const script = (args, counted = {}) => ({ command: (count, seed) => ({ args: arg
 /** A test file that reads from `variable` how many trials there are to be, or that there are to be all. */
 const tests = (file, variable, counted = {}, more = []) => ({
   command: (count, seed) => ({
-    args: ['node_modules/vitest/vitest.mjs', 'run', file, ...more, '--test-timeout', `${SLICE_LIMIT}`],
+    args: [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      file,
+      ...more,
+      '--test-timeout',
+      `${SLICE_LIMIT}`,
+      '--hook-timeout',
+      `${SLICE_LIMIT}`
+    ],
     env: { [variable]: `${count}`, TEST_SEED: `${seed}` }
   }),
   counted

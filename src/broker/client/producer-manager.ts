@@ -19,7 +19,6 @@ export class ProducerManager {
   readonly #connections = new Map<Connection, Memberships>()
   readonly #clients = new Map<string, Connection>()
   #size = 0
-  #turn = 0
 
   constructor(clock: Clock, maxProducerNum: number) {
     this.#clock = clock
@@ -54,12 +53,15 @@ export class ProducerManager {
     return this.#groups.get(group)?.values()
   }
 
-  /** A live connection of the group, each in turn; undefined when there is none. */
-  getAvailableChannel(group: string): Connection | undefined {
+  /**
+   * A live connection of the group; undefined when there is none. One may be dead without anybody knowing yet: who asks again with the next
+   * number gets another one, and after as many as there are has had each.
+   */
+  getAvailableChannel(group: string, turn: number): Connection | undefined {
     const channels = this.#groups.get(group)
     if (channels === undefined) return undefined
     const live = [...channels.keys()].filter((connection) => !connection.closed)
-    return live.length === 0 ? undefined : live[this.#turn++ % live.length]
+    return live.length === 0 ? undefined : live[turn % live.length]
   }
 
   get groups(): Iterable<string> {

@@ -1,6 +1,7 @@
 import { tracked } from '../../internal/clock.ts'
 import { logText } from '../../internal/logger.ts'
 import { turn } from '../../internal/turns.ts'
+import { javaHashCode } from '../../protocol/java-hash.ts'
 import type { MessageExt } from '../../protocol/message.ts'
 import { storedMessageLength, writeStoredMessage } from '../../protocol/message-codec.ts'
 import { MessageConst } from '../../protocol/message-const.ts'
@@ -153,14 +154,16 @@ export class TransactionalMessageService {
   #sendCheckMessage(half: MessageExt, checked: Properties, appended: AppendResult): void {
     const { broker2Client, producerManager, config, logger } = this.#broker
     const group = checked.get(MessageConst.PGROUP)
-    const connection = group === undefined ? undefined : producerManager.getAvailableChannel(group)
+    const uniqKey = checked.get(MessageConst.UNIQ_KEY)
+    // Each half message asks others with each check, wherever it began.
+    const turn = (javaHashCode(uniqKey ?? '') & 0xffff) + Number(checked.get(MessageConst.TRANSACTION_CHECK_TIMES))
+    const connection = group === undefined ? undefined : producerManager.getAvailableChannel(group, turn)
     if (connection === undefined) {
       logger.warn(
         `nobody can be asked about half message ${logText(half.msgId)}: no producer of group ${logText(group ?? '(none)')}`
       )
       return
     }
-    const uniqKey = checked.get(MessageConst.UNIQ_KEY)
     this.#asked++
     broker2Client.checkProducerTransactionState(
       connection,

@@ -24,6 +24,14 @@ test('it listens on 127.0.0.1 and a free port unless told otherwise, and says wh
   await Promise.all([server.close(), second.server.close()])
 })
 
+test('a clock that waits calls an address by name as long as somebody is there', async () => {
+  const clock = new HeldClock()
+  const { server, addr } = await echoServer({ clock, network: new MemoryNetwork() })
+  expect(clock.activity.named(addr)).toBe(`server (${addr})`)
+  await server.close()
+  expect(clock.activity.named(addr)).toBe(addr)
+})
+
 test('a port in use is an error of start', async () => {
   const { server } = await echoServer()
   await expect(echoServer({ port: server.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
