@@ -241,6 +241,7 @@ const OWN_SETTINGS = [
   'maxBytes',
   'whenFull',
   'maxTopicNum',
+  'maxHeldPullNum',
   'maxSubscriptionGroupNum',
   'maxProducerNum',
   'maxConsumerNum',
