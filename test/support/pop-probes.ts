@@ -27,6 +27,7 @@ interface Assignment {
 const POP = 200_050
 const ACK = 200_051
 const CHANGE = 200_053
+const NOTIFICATION = 200_054
 const BATCH_ACK = 200_151
 const ASSIGNMENT = 400
 const SET_MODE = 401
@@ -104,7 +105,9 @@ export async function askPopProbes(broker: ProbedBroker): Promise<Record<string,
   await ask('change, no such offset', CHANGE, change({ offset: '2' }))
   await ask('change, no such topic', CHANGE, change({ topic: 'Nope' }))
   await ask('change, no such queue', CHANGE, change({ queueId: '9' }))
+  const askOnceFree = await askOrderlyProbes(ask, pop)
   await broker.untilAllCameBack()
+  await askOnceFree()
   await ask('what came back', POP, pop({ invisibleTime: '60000' }))
   await ask('tag', POP, pop({ consumerGroup: 'Tag', exp: 'odd', invisibleTime: '60000' }))
   await ask('SQL', POP, pop({ consumerGroup: 'Sql', exp: "TAGS = 'even'", expType: 'SQL92', invisibleTime: '60000' }))
@@ -114,9 +117,52 @@ export async function askPopProbes(broker: ProbedBroker): Promise<Record<string,
   return answers
 }
 
-async function askAssignmentProbes(
-  ask: (name: string, code: number, extFields: Record<string, string>, body?: unknown) => Promise<ProbeAnswer>
-): Promise<void> {
+type Ask = (name: string, code: number, extFields: Record<string, string>, body?: unknown) => Promise<ProbeAnswer>
+
+/** Of pops in order, by a group of its own; and of notifications. @returns what is left to ask when nothing is held any more. */
+async function askOrderlyProbes(
+  ask: Ask,
+  popFields: (fields: Record<string, string>) => Record<string, string>
+): Promise<() => Promise<void>> {
+  const pop = (fields: Record<string, string>) => popFields({ consumerGroup: 'O', order: 'true', ...fields })
+  const proof = ({ extFields = {} }: ProbeAnswer, queueId: string, offset: string, invisibleTime = '6000') => ({
+    consumerGroup: 'O',
+    topic: TOPIC,
+    queueId,
+    offset,
+    extraInfo: `0 ${extFields['popTime']} 4000 ${extFields['reviveQid']} 0 broker-a ${queueId} ${offset}`,
+    invisibleTime
+  })
+  await ask('in order', POP, pop({ queueId: '0', maxMsgNums: '1', attemptId: 'first' }))
+  await ask('in order, held', POP, pop({ queueId: '0', attemptId: 'second' }))
+  const first = await ask('in order, the same try', POP, pop({ queueId: '0', attemptId: 'first' }))
+  const other = await ask('in order, of a queue that is free', POP, pop({ maxMsgNums: '1' }))
+  await ask('in order, nothing free', POP, pop({}))
+  await ask('ack in order, not of this pop', ACK, proof(other, '1', '1'))
+  await ask('ack in order', ACK, proof(first, '0', '0'))
+  await ask('ack in order, again', ACK, proof(first, '0', '0'))
+  await ask('ack in order of a pop before', ACK, proof({ code: 0, extFields: { popTime: '1', reviveQid: '999' } }, '0', '1'))
+  await ask('change in order', CHANGE, proof(first, '0', '1', '5000'))
+  await ask('change in order, consumed', CHANGE, proof(first, '0', '0', '5000'))
+  const notified = (fields: Record<string, string>) => popFields({ consumerGroup: 'O', queueId: '0', ...fields })
+  await ask('notification', NOTIFICATION, notified({ consumerGroup: 'N' }))
+  await ask('notification, held', NOTIFICATION, notified({ order: 'true' }))
+  await ask('notification, held by this try', NOTIFICATION, notified({ order: 'true', attemptId: 'first' }))
+  await ask('notification, no such topic', NOTIFICATION, notified({ topic: 'Nope' }))
+  await ask('notification, no such queue', NOTIFICATION, notified({ queueId: '9' }))
+  const { popTime } = other.extFields ?? {}
+  const acks = [
+    { c: 'O', t: TOPIC, r: '0', so: 0, q: 1, rq: 999, pt: Number(popTime), it: 4000, b: Buffer.from([1]).toString('base64') }
+  ]
+  await ask('batch of acks in order', BATCH_ACK, {}, { brokerName: 'broker-a', acks })
+  await ask('in order, behind what was acknowledged', POP, pop({ queueId: '1' }))
+  return async () => {
+    await ask('in order, once more', POP, pop({ queueId: '0' }))
+    await ask('notification, when it came back', NOTIFICATION, notified({ queueId: '1', order: 'true' }))
+  }
+}
+
+async function askAssignmentProbes(ask: Ask): Promise<void> {
   const subscription = { topic: TOPIC, subString: '*', expressionType: 'TAG', subVersion: 1, tagsSet: [], codeSet: [] }
   const group = {
     groupName: 'A',
@@ -158,16 +204,21 @@ async function askAssignmentProbes(
   await ask('queues of the retry topic', ASSIGNMENT, {}, assignment({ topic: '%RETRY%A' }))
 }
 
+/** As they were asked for. */
+const WHOLE_TIMES = new Set(['0', '4000', '6000', '60000'])
+
 function masked({ code, remark, extFields = {}, body }: ProbeAnswer): unknown {
   const ext: Record<string, string> = {}
   for (const [name, value = ''] of Object.entries(extFields)) {
-    if (name === 'popTime' || name === 'reviveQid') ext[name] = value === '0' ? '0' : 'any'
-    else if (name.endsWith('OffsetInfo')) ext[name] = value.split(';').toSorted().join(';')
+    if (name === 'popTime' || name === 'reviveQid') ext[name] = value === '0' || value === '999' ? value : 'any'
+    // Of a change in order: what is left of the time between.
+    else if (name === 'invisibleTime' && !WHOLE_TIMES.has(value)) ext[name] = 'any'
+    else if (name.endsWith('OffsetInfo') || name === 'orderCountInfo') ext[name] = value.split(';').toSorted().join(';')
     else ext[name] = value
   }
   // Any queue of the revive topic may come first.
-  if (ext['popTime'] === 'any') ext['reviveQid'] = 'any'
-  const text = code === 1 ? 'any' : remark?.replace(/consumer:\[\/[^\]]*\]/, 'consumer:[/any]')
+  if (ext['popTime'] === 'any' && ext['reviveQid'] !== '999') ext['reviveQid'] = 'any'
+  const text = code === 1 ? 'any' : remark?.replace(/consumer:\[\/[^\]]*\]/, 'consumer:[/any]').replace(/\/[\d.]+:\d+$/, '/any')
   const sorted = Object.fromEntries(Object.entries(ext).toSorted(([a], [b]) => (a < b ? -1 : 1)))
   return { code, ...(text === undefined ? {} : { remark: text }), ext: sorted, body: maskedBody(body) }
 }

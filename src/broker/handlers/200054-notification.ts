@@ -16,7 +16,7 @@ import { buildPopRetryTopic } from '../../protocol/pop-extra-info.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
-import { FAQ } from '../remarks.ts'
+import { FAQ, NOT_SET } from '../remarks.ts'
 
 interface Wish {
   group: string
@@ -44,7 +44,7 @@ export function notification(broker: BrokerServices): RequestHandler {
     }
     const { group, topic, queueId } = wish
     const answer = (hasMsg: boolean, pollingFull = false): RemotingCommand =>
-      RemotingCommand.response(request, ResponseCode.SUCCESS, undefined, {
+      RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET, {
         hasMsg: String(hasMsg),
         pollingFull: String(pollingFull)
       })
