@@ -37,7 +37,7 @@ export interface BrokerConfig {
   brokerFastFailureEnable: boolean
   /** How long sends and send-backs may wait so. @default 200 */
   waitTimeMillsInSendQueue: number
-  /** @default 5000 */
+  /** Of pulls, pops and notifications. @default 5000 */
   waitTimeMillsInPullQueue: number
   /** @default 5000 */
   waitTimeMillsInLitePullQueue: number
@@ -45,7 +45,9 @@ export interface BrokerConfig {
   waitTimeMillsInHeartbeatQueue: number
   /** @default 3000 */
   waitTimeMillsInTransactionQueue: number
-  /** Of everything else but offsets, client lists, queries and replies, which wait as long as it takes. @default 5000 */
+  /** Of acknowledgements, and of changes of invisible times. @default 3000 */
+  waitTimeMillsInAckQueue: number
+  /** Of everything else but offsets, client lists, who consumes which queue, queries and replies, which wait as long as it takes. @default 5000 */
   waitTimeMillsInAdminBrokerQueue: number
   /** @default 'DefaultRegion' */
   regionId: string
@@ -135,6 +137,7 @@ export const DEFAULT_BROKER_CONFIG: Readonly<BrokerConfig> = {
   waitTimeMillsInLitePullQueue: 5000,
   waitTimeMillsInHeartbeatQueue: 31_000,
   waitTimeMillsInTransactionQueue: 3000,
+  waitTimeMillsInAckQueue: 3000,
   waitTimeMillsInAdminBrokerQueue: 5000,
   regionId: 'DefaultRegion',
   traceOn: true,
@@ -192,6 +195,7 @@ const BOUNDS: { readonly [K in keyof BrokerConfig as BrokerConfig[K] extends num
   waitTimeMillsInLitePullQueue: MILLIS,
   waitTimeMillsInHeartbeatQueue: MILLIS,
   waitTimeMillsInTransactionQueue: MILLIS,
+  waitTimeMillsInAckQueue: MILLIS,
   waitTimeMillsInAdminBrokerQueue: MILLIS,
   startAcceptSendRequestTimeStamp: MILLIS,
   registerNameServerPeriod: MILLIS,

@@ -236,6 +236,7 @@ export class BrokerController implements BrokerServices {
           topicConfigManager: this.topicConfigManager,
           consumerOffsetManager: this.consumerOffsetManager,
           subscriptionGroupManager: this.subscriptionGroupManager,
+          messageRequestModeManager: this.messageRequestModeManager,
           onDelayOffsets: (offsets) => {
             for (const [level, offset] of offsets) this.scheduleMessageService.offsetTable.set(level, offset)
           }

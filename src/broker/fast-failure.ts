@@ -1,7 +1,7 @@
 import { RequestCode } from '../protocol/codes.ts'
 import type { BrokerConfig } from './broker-config.ts'
 
-/** Codes whose requests Java keeps in a queue that nobody looks through for old ones: offsets, clients, queries and replies. */
+/** Codes whose requests Java keeps in a queue that nobody looks through for old ones: offsets, clients, queues, queries and replies. */
 const UNLIMITED: ReadonlySet<number> = new Set([
   RequestCode.QUERY_MESSAGE,
   RequestCode.VIEW_MESSAGE_BY_ID,
@@ -10,6 +10,8 @@ const UNLIMITED: ReadonlySet<number> = new Set([
   RequestCode.GET_CONSUMER_LIST_BY_GROUP,
   RequestCode.UNREGISTER_CLIENT,
   RequestCode.CHECK_CLIENT_CONFIG,
+  RequestCode.QUERY_ASSIGNMENT,
+  RequestCode.SET_MESSAGE_REQUEST_MODE,
   RequestCode.SEND_REPLY_MESSAGE,
   RequestCode.SEND_REPLY_MESSAGE_V2
 ])
@@ -28,9 +30,15 @@ export function waitMillisInQueue(config: BrokerConfig, code: number): number | 
     case RequestCode.RECALL_MESSAGE:
       return config.waitTimeMillsInSendQueue
     case RequestCode.PULL_MESSAGE:
+    case RequestCode.POP_MESSAGE:
+    case RequestCode.NOTIFICATION:
       return config.waitTimeMillsInPullQueue
     case RequestCode.LITE_PULL_MESSAGE:
       return config.waitTimeMillsInLitePullQueue
+    case RequestCode.ACK_MESSAGE:
+    case RequestCode.BATCH_ACK_MESSAGE:
+    case RequestCode.CHANGE_MESSAGE_INVISIBLETIME:
+      return config.waitTimeMillsInAckQueue
     case RequestCode.HEART_BEAT:
       return config.waitTimeMillsInHeartbeatQueue
     case RequestCode.END_TRANSACTION:

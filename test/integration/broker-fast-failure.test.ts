@@ -55,12 +55,20 @@ describe('requests that wait', () => {
       [{}, 11, pull],
       [{ waitTimeMillsInPullQueue: 900 }, 11, pull],
       [{ waitTimeMillsInAdminBrokerQueue: 1 }, 30, { topic: 'T', queueId: '0' }],
-      [{ waitTimeMillsInAdminBrokerQueue: 1 }, 38, { consumerGroup: 'none' }]
+      [{ waitTimeMillsInAdminBrokerQueue: 1 }, 38, { consumerGroup: 'none' }],
+      // Pops wait with the pulls, their acknowledgements in a queue of their own, the questions for queues as long as it takes.
+      [{ waitTimeMillsInPullQueue: 900 }, 200050, {}],
+      [{ waitTimeMillsInPullQueue: 900 }, 200054, {}],
+      [{ waitTimeMillsInAckQueue: 900 }, 200051, {}],
+      [{ waitTimeMillsInAckQueue: 900 }, 200053, {}],
+      [{ waitTimeMillsInAckQueue: 900 }, 200151, {}],
+      [{ waitTimeMillsInAdminBrokerQueue: 1 }, 400, {}],
+      [{ waitTimeMillsInAdminBrokerQueue: 1 }, 401, {}]
     ] as const) {
       codes.push(await wait(config, code, fields))
       await rig.stop()
     }
-    expect(codes).toEqual([0, 2, 0, 19, 2, 2, 1])
+    expect(codes).toEqual([0, 2, 0, 19, 2, 2, 1, 2, 2, 2, 2, 2, 1, 1])
   })
 
   it('a request whose connection goes while it waits is not handled', async () => {

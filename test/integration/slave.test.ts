@@ -97,6 +97,23 @@ describe('a slave broker', () => {
     expect(slave.topicConfigManager.selectTopicConfig('Later')).toBeUndefined()
   })
 
+  it('store-198 takes over which groups pop which topics, and forgets what its master has forgotten', async () => {
+    const slave = await startPair()
+    await until(() => slave.slaveSynchronize!.masterAddr === rig.broker.addr)
+    const peer = await rig.connect()
+    await rig.ask(peer, rig.request(200, {}, JSON.stringify({ groupName: 'CG' })))
+    const mode = { topic: 'T', consumerGroup: 'CG', mode: 'POP', popShareQueueNum: 2 } as const
+    expect((await rig.ask(peer, rig.request(401, {}, JSON.stringify(mode)))).code).toBe(0)
+    expect((await rig.ask(peer, rig.request(402))).body!.toString()).toBe(
+      '{"messageRequestModeMap":{"T":{"CG":{"consumerGroup":"CG","mode":"POP","popShareQueueNum":2,"topic":"T"}}}}'
+    )
+    await rig.clock.advance(10_000)
+    expect(slave.messageRequestModeManager.get('T', 'CG')).toEqual(mode)
+    await rig.ask(peer, rig.request(207, { groupName: 'CG' }))
+    await rig.clock.advance(10_000)
+    expect(slave.messageRequestModeManager.get('T', 'CG')).toBeUndefined()
+  })
+
   it('store-82 a master answers 43 and 45 in the form that fastjson reads', async () => {
     await startPair()
     const peer = await rig.connect()

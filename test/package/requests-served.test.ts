@@ -41,7 +41,7 @@ const NOT_SERVED: ReadonlyArray<readonly [why: string, codes: readonly number[]]
     'changes or shows the users and permissions of a broker: they are given when it starts',
     [50, 51, 52, 53, 54, ...range(3001, 3010)]
   ],
-  ['POP requests of the proxy and of slaves of 5.x; consumers send none of them', [402, 200052, 200055, 200056]],
+  ['no client and no proxy of 5.3 sends it', [200052, 200055]],
   ['changes many topics or groups at once: one request each does', [18, 225]],
   ['slaves of 5.x: theirs are served as slaves of 4.9', [60, 61, 906, 908]],
   ['cold data, static topics, broker containers: parts that are not here', [513, 902, 903, 905, ...range(2001, 2004)]],

@@ -1,12 +1,11 @@
 import { type BatchAck, decodeBatchAckRequest } from '../../protocol/batch-ack.ts'
 import { ResponseCode } from '../../protocol/codes.ts'
-import { requiredInt, requiredLong, requiredText } from '../../protocol/header-fields.ts'
-import { decodePopExtraInfo, POP_ORDER_REVIVE_QUEUE, realTopic } from '../../protocol/pop-extra-info.ts'
+import { POP_ORDER_REVIVE_QUEUE, realTopic } from '../../protocol/pop-extra-info.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
 import type { PoppedQueue } from '../pop/in-flight-messages.ts'
-import { popQueueError } from '../pop/pop-queue-error.ts'
+import { poppedMessageOf } from '../pop/popped-message.ts'
 
 /**
  * Code 200051: a popped message was consumed. Whoever does not hold it any more, because its invisible time has ended, is not told, as
@@ -14,23 +13,17 @@ import { popQueueError } from '../pop/pop-queue-error.ts'
  */
 export function ackMessage(broker: BrokerServices): RequestHandler {
   return (request, connection) => {
-    const fields = request.extFields
-    const group = requiredText(fields, 'consumerGroup')
-    const topic = requiredText(fields, 'topic')
-    const queueId = requiredInt(fields, 'queueId')
-    const offset = requiredLong(fields, 'offset')
-    const extraInfo = requiredText(fields, 'extraInfo')
     const refuse = (code: number, remark: string): RemotingCommand => RemotingCommand.response(request, code, remark)
-    const wrong = popQueueError(broker, topic, queueId, connection)
-    if (wrong !== undefined) return refuse(wrong.code, wrong.remark)
-    const min = broker.store.getMinOffsetInQueue(topic, queueId)
-    const max = broker.store.getMaxOffsetInQueue(topic, queueId)
+    const popped = poppedMessageOf(broker, request, connection)
+    if ('code' in popped) return refuse(popped.code, popped.remark)
+    const { queue, offset, min, max } = popped
+    const { topic, group, queueId } = queue
     if (offset < min || offset > max) {
       return refuse(ResponseCode.NO_MESSAGE, `offset is illegal, key:${topic}@${queueId}, commit:${offset}, store:${min}~${max}`)
     }
-    const { popTime, reviveQid } = decodePopExtraInfo(extraInfo)
-    if (reviveQid !== POP_ORDER_REVIVE_QUEUE) broker.inFlightMessages.ack({ topic, group, queueId }, offset, popTime)
-    else if (!ackInOrder(broker, { topic, group, queueId }, offset, popTime)) {
+    const { popTime, reviveQid } = popped.proof()
+    if (reviveQid !== POP_ORDER_REVIVE_QUEUE) broker.inFlightMessages.ack(queue, offset, popTime)
+    else if (!ackInOrder(broker, queue, offset, popTime)) {
       const old = broker.consumerOffsetManager.queryOffset(group, topic, queueId)
       const remark = `offset is illegal, key:${topic}@${group}@${queueId}, old:${old}, commit:${offset}, next:-1, /${connection.remoteAddr}`
       return refuse(ResponseCode.MESSAGE_ILLEGAL, remark)

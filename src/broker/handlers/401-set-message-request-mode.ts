@@ -6,6 +6,14 @@ import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
 import { messageRequestModeOf } from '../loadbalance/message-request-mode-manager.ts'
 
+/** Code 402: what 401 said of every topic and group; slaves take it over. */
+export function getAllMessageRequestMode(broker: BrokerServices): RequestHandler {
+  return (request) => {
+    const body = Buffer.from(broker.messageRequestModeManager.encode())
+    return RemotingCommand.response(request, ResponseCode.SUCCESS, undefined, undefined, body)
+  }
+}
+
 /** Code 401: whether a group pulls or pops a topic; consumers learn it with their next question for queues (400). */
 export function setMessageRequestMode(broker: BrokerServices): RequestHandler {
   return (request) => {

@@ -49,12 +49,13 @@ import { sendReplyMessage } from './324-send-reply-message.ts'
 import { getAllProducerInfo } from './328-get-all-producer-info.ts'
 import { recallMessage } from './370-recall-message.ts'
 import { queryAssignment } from './400-query-assignment.ts'
-import { setMessageRequestMode } from './401-set-message-request-mode.ts'
+import { getAllMessageRequestMode, setMessageRequestMode } from './401-set-message-request-mode.ts'
 import { getBrokerHaStatus } from './907-get-broker-ha-status.ts'
 import { popMessage } from './200050-pop-message.ts'
 import { ackMessage, batchAckMessage } from './200051-ack-message.ts'
 import { changeMessageInvisibleTime } from './200053-change-message-invisible-time.ts'
 import { notification } from './200054-notification.ts'
+import { popRollback } from './200056-pop-rollback.ts'
 
 type HandlerFactory = (broker: BrokerServices) => RequestHandler
 
@@ -132,11 +133,13 @@ export const SERVED_BY_BROKER: ReadonlyArray<readonly [codes: readonly number[],
   [[RequestCode.RECALL_MESSAGE], recallMessage, 'whole, where `recallMessageEnable=true`'],
   [[RequestCode.QUERY_ASSIGNMENT], queryAssignment, 'whole'],
   [[RequestCode.SET_MESSAGE_REQUEST_MODE], setMessageRequestMode, 'whole'],
+  [[RequestCode.GET_ALL_MESSAGE_REQUEST_MODE], getAllMessageRequestMode, 'whole'],
   [[RequestCode.GET_BROKER_HA_STATUS], getBrokerHaStatus, 'whole; speeds and times are 0'],
   [[RequestCode.POP_MESSAGE], popMessage, 'whole'],
   [[RequestCode.ACK_MESSAGE], ackMessage, 'whole'],
   [[RequestCode.CHANGE_MESSAGE_INVISIBLETIME], changeMessageInvisibleTime, 'whole'],
   [[RequestCode.NOTIFICATION], notification, 'whole'],
+  [[RequestCode.POP_ROLLBACK], popRollback, 'nothing to do: no pop is kept in RocksDB'],
   [[RequestCode.BATCH_ACK_MESSAGE], batchAckMessage, 'whole']
 ]
 

@@ -66,6 +66,15 @@ export class MessageRequestModeManager {
     return `{"messageRequestModeMap":{${topics.join(',')}}}`
   }
 
+  /** Takes a master's table over. */
+  replaceAll(json: FastjsonObject): void {
+    const before = this.encode()
+    this.#modes.clear()
+    this.#size = 0
+    this.load(json)
+    if (this.encode() !== before) this.#onChange()
+  }
+
   /** What was written down last; names that are not legal are left out. */
   load(json: FastjsonObject): void {
     for (const [topic, groups] of mapOf(json, 'messageRequestModeMap', (value) => value)) {

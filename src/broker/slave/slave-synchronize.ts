@@ -2,10 +2,12 @@ import type { Clock, Timer } from '../../internal/clock.ts'
 import { RemotingCommandException } from '../../internal/errors.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { RequestCode, ResponseCode } from '../../protocol/codes.ts'
+import { parseFastjsonObject } from '../../protocol/fastjson.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import { decodeTopicConfigSerializeWrapper } from '../../protocol/topic-config.ts'
 import type { RemotingClient } from '../../transport/remoting-client.ts'
 import type { SubscriptionGroupManager } from '../client/subscription-group-manager.ts'
+import type { MessageRequestModeManager } from '../loadbalance/message-request-mode-manager.ts'
 import type { ConsumerOffsetManager } from '../offset/consumer-offset-manager.ts'
 import type { TopicConfigManager } from '../topic/topic-config-manager.ts'
 import { decodeConsumerOffsets, decodeDelayOffsets, decodeSubscriptionGroups } from './slave-tables.ts'
@@ -21,12 +23,13 @@ export interface SlaveSynchronizeOptions {
   topicConfigManager: TopicConfigManager
   consumerOffsetManager: ConsumerOffsetManager
   subscriptionGroupManager: SubscriptionGroupManager
+  messageRequestModeManager: MessageRequestModeManager
   /** Takes the master's positions in the delay queues, by level. */
   onDelayOffsets(offsets: ReadonlyMap<number, number>): void
 }
 
 /**
- * Keeps a slave's tables like its master's: topics, consumers' positions, delay levels' positions and consumer groups. Java's
+ * Keeps a slave's tables like its master's: topics, consumers' positions, delay levels' positions, consumer groups and who pops. Java's
  * `SlaveSynchronize`. It asks as soon as it knows its master and every ten seconds after that; one table that cannot be had does not
  * keep the others from being asked for.
  */
@@ -86,6 +89,9 @@ export class SlaveSynchronize {
     await this.#sync(addr, 'consumer groups', RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, (body) =>
       this.#takeGroups(addr, body)
     )
+    await this.#sync(addr, 'request modes', RequestCode.GET_ALL_MESSAGE_REQUEST_MODE, (body) => {
+      this.#options.messageRequestModeManager.replaceAll(parseFastjsonObject(body, 'the request modes'))
+    })
   }
 
   async #sync(addr: string, what: string, code: number, take: (body: Uint8Array | undefined) => void): Promise<void> {
@@ -93,6 +99,9 @@ export class SlaveSynchronize {
     const { client, logger } = this.#options
     try {
       const response = await client.invoke(addr, RemotingCommand.request(code), TIMEOUT)
+      // A master of 4.x: nobody pops there.
+      const isPops = code === RequestCode.GET_ALL_MESSAGE_REQUEST_MODE
+      if (isPops && response.code === ResponseCode.REQUEST_CODE_NOT_SUPPORTED) return
       if (response.code !== ResponseCode.SUCCESS) {
         throw new RemotingCommandException(`answered with code ${response.code}: ${response.remark ?? ''}`, {
           code: 'BAD_ANSWER'
