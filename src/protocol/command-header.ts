@@ -12,8 +12,10 @@ export interface CommandHeader {
   remark: string | undefined
   extFields: ExtFields
   readonly hasExtFields: boolean
-  /** Still undecoded binary map. */
+  /** Bytes that hold a binary map, still undecoded, from `rawStart` to `rawEnd`. */
   rawExtFields: Buffer | undefined
+  rawStart: number
+  rawEnd: number
   /** The fields of an answer to a send, while nobody has asked for the map. */
   sendAnswer: SendAnswer | undefined
 }
