@@ -92,6 +92,8 @@ test('net-N10 a peer that does not read its answers is not read from beyond 1 Mi
   const request = frameToBuffer(RemotingCommand.request(8))
   const total = 1000
   for (let n = 0; n < total; n++) raw.write(request)
+  // The peer may know of the connection before the server does.
+  await until(() => server.connections.size > 0)
   const connection = [...server.connections][0]
   let before = -1
   // Until nothing moves any more: what the kernel buffers take is not ours to choose.
