@@ -33,6 +33,11 @@ differs(
   EXCEPTION
 )
 differs(
+  '14-absent-emptyqueue',
+  'code ext remark',
+  'a group without a position starts an empty queue at its beginning, so nothing is missed that comes before it pulls'
+)
+differs(
   '37-clo-other-msg',
   'remark',
   'a message that is no half message belongs to no group: `The producer group wrong` instead of an exception'

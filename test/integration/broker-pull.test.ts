@@ -121,7 +121,7 @@ describe('pulls', () => {
     expect(await code(rig.pullRequest('T', 0, 0, { sysFlag: '0', subVersion: '1700000000000000000' })), 'ns of Go').toBe(25)
   })
 
-  it('store-54 offsets: unknown topic 17, unknown group 26, none 22, committed ones are answered; a pull commits too', async () => {
+  it('store-54 offsets: unknown topic 17, unknown group 26, none in a queue that is none 22, committed ones are answered; a pull commits too', async () => {
     rig = await BrokerRig.start({ config: { autoCreateSubscriptionGroup: false } })
     const peer = await rig.connect()
     const ask = async (code: number, fields: Record<string, string>): Promise<RemotingCommand> =>
@@ -129,11 +129,25 @@ describe('pulls', () => {
     const group = { consumerGroup: 'TOOLS_CONSUMER' }
     expect((await ask(15, { consumerGroup: 'G', commitOffset: '1' })).code).toBe(26)
     expect((await ask(15, { ...group, topic: 'Nowhere', commitOffset: '1' })).code).toBe(17)
-    expect((await ask(14, group)).code).toBe(22)
+    expect((await ask(14, { ...group, queueId: '99' })).code).toBe(22)
+    expect((await ask(14, { ...group, topic: 'Nowhere' })).code).toBe(22)
+    expect((await ask(14, { ...group, setZeroIfNotFound: 'false' })).code).toBe(22)
     expect((await ask(15, { ...group, commitOffset: '41' })).code).toBe(0)
     expect((await ask(14, group)).extFields['offset']).toBe('41')
     await rig.ask(peer, rig.pullRequest('T', 0, 0, { ...group, sysFlag: '5', commitOffset: '42' }))
     expect((await ask(14, group)).extFields['offset']).toBe('42')
     expect((await ask(38, { consumerGroup: 'TOOLS_CONSUMER' })).code, 'nobody is there').toBe(1)
+  })
+
+  it('store-199 a new group starts an empty queue at its beginning: it gets what is sent while it looks for its position', async () => {
+    rig = await BrokerRig.start()
+    const peer = await rig.connect()
+    const fields = { consumerGroup: 'G', topic: 'T', queueId: '0' }
+    const position = await rig.ask(peer, rig.request(14, fields))
+    // Here a consumer of 5.3.3 that wants what comes would ask for the end (30), and find it behind this one.
+    await rig.ask(peer, rig.sendRequest({ queueId: 0, body: 'sent in between' }))
+    expect([position.code, position.extFields['offset']]).toEqual([0, '0'])
+    const pulled = await rig.ask(peer, rig.pullRequest('T', 0, Number(position.extFields['offset'])))
+    expect(decodeMessages(pulled.body!).map(({ body }) => body.toString())).toEqual(['sent in between'])
   })
 })

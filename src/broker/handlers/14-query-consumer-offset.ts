@@ -4,7 +4,10 @@ import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
 
-/** Code 14: a group's position in a queue. Without one it is 0 while the queue still holds its first message. */
+/**
+ * Code 14: a group's position in a queue. Without one it is 0 while the queue still has its beginning, empty ones included, as with 4.x:
+ * 5.3.3 sends the consumer of an empty queue to ask for its end (30), and what is sent between the two is never consumed.
+ */
 export function queryConsumerOffset(broker: BrokerServices): RequestHandler {
   return (request) => {
     const fields = request.extFields
@@ -21,7 +24,8 @@ export function queryConsumerOffset(broker: BrokerServices): RequestHandler {
         {}
       )
     }
-    if (broker.store.getMinOffsetInQueue(topic, queueId) <= 0 && broker.store.getMaxOffsetInQueue(topic, queueId) > 0) {
+    const readQueueNums = broker.topicConfigManager.selectTopicConfig(topic)?.readQueueNums ?? 0
+    if (queueId >= 0 && queueId < readQueueNums && broker.store.getMinOffsetInQueue(topic, queueId) <= 0) {
       return RemotingCommand.response(request, ResponseCode.SUCCESS, undefined, { offset: '0' })
     }
     return RemotingCommand.response(
