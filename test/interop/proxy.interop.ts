@@ -132,7 +132,7 @@ describe('the proxy of 5.3.3, by its remoting port', () => {
     const checks = new Promise<void>((resolve) => {
       bothChecked = resolve
     })
-    const stateOf = ({ body }: Message): LocalTransactionState =>
+    const stateOf = ({ body }: Pick<Message, 'body'>): LocalTransactionState =>
       states.get(Buffer.from(body).toString()) ?? LocalTransactionState.UNKNOW
     await using producer = new TransactionMQProducer({
       ...options('proxied-transactions'),
