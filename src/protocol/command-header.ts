@@ -12,10 +12,8 @@ export interface CommandHeader {
   remark: string | undefined
   extFields: ExtFields
   readonly hasExtFields: boolean
-  /** Bytes that hold a binary map, still undecoded, from `rawStart` to `rawEnd`. */
+  /** Still undecoded binary map. */
   rawExtFields: Buffer | undefined
-  rawStart: number
-  rawEnd: number
   /** The fields of an answer to a send, while nobody has asked for the map. */
   sendAnswer: SendAnswer | undefined
 }

@@ -1,7 +1,6 @@
 import { RemotingCommandException } from '../internal/errors.ts'
 import type { CommandHeader } from './command-header.ts'
 import { type ExtFields, emptyExtFields } from './ext-fields.ts'
-import { readBinarySendAnswer } from './send-answer-binary.ts'
 
 /**
  * ```
@@ -27,17 +26,8 @@ export function decodeRocketMQHeader(command: CommandHeader, bytes: Buffer, star
   const extLength = bytes.readInt32BE(at)
   at += 4
   if (extLength < 0 || extLength > end - at) throw bad(`extFields length ${extLength} passes the header's end`)
-  if (extLength === 0) return
-  if (command.code === 0 && command.flag === RESPONSE && remarkLength === 0) {
-    if (readBinarySendAnswer(command, bytes, at, at + extLength)) return
-  }
-  command.rawExtFields = bytes
-  command.rawStart = at
-  command.rawEnd = at + extLength
+  if (extLength > 0) command.rawExtFields = bytes.subarray(at, at + extLength)
 }
-
-/** The flag of an answer. */
-const RESPONSE = 1
 
 /** Names of the map before, in their order: requests and answers of one kind repeat them. */
 const guesses: Array<{ name: string; bytes: Uint8Array }> = []
@@ -45,12 +35,12 @@ const guesses: Array<{ name: string; bytes: Uint8Array }> = []
 const MOST_GUESSES = 32
 const LONGEST_GUESS = 64
 
-/** The map that `raw[start, size)` holds. */
-export function decodeRocketMQExtFields(raw: Buffer, start: number, size: number): ExtFields {
+export function decodeRocketMQExtFields(raw: Buffer): ExtFields {
   const fields = emptyExtFields()
+  const size = raw.length
   // One character a byte: slices of it cost next to nothing, and are right wherever the bytes are ASCII.
-  const text = raw.toString('latin1', start, size)
-  let at = start
+  const text = raw.toString('latin1')
+  let at = 0
   for (let i = 0; at < size; i++) {
     if (size - at < 2) throw bad('a key length passes the end of extFields')
     const keyLength = raw.readInt16BE(at)
@@ -63,8 +53,7 @@ export function decodeRocketMQExtFields(raw: Buffer, start: number, size: number
     if (valueLength < 0 || valueLength > size - at) throw bad(`value length ${valueLength} passes the end of extFields`)
     const end = at + valueLength
     if (keyLength > 0) {
-      if (valueLength > 0)
-        fields[key] = isAscii(raw, at, end) ? text.slice(at - start, end - start) : raw.toString('utf8', at, end)
+      if (valueLength > 0) fields[key] = isAscii(raw, at, end) ? text.slice(at, end) : raw.toString('utf8', at, end)
       // The last one of a name counts, and it reads as absent.
       else if (fields[key] !== undefined) delete fields[key]
     }

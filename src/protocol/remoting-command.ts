@@ -38,10 +38,8 @@ export class RemotingCommand implements OutgoingFrame, CommandHeader {
   #extFields: ExtFields | undefined
   /** The map is there only because somebody looked for fields. */
   #implied = false
-  /** Bytes that hold a binary map, from `rawStart` to `rawEnd`; decoded when somebody asks for the fields. */
+  /** Still undecoded binary map; decoded when somebody asks for the fields. */
   rawExtFields: Buffer | undefined = undefined
-  rawStart = 0
-  rawEnd = 0
   /**
    * The fields of an answer to a send, until somebody asks for the map.
    * @internal
@@ -91,10 +89,7 @@ export class RemotingCommand implements OutgoingFrame, CommandHeader {
     }
     if (this.#extFields === undefined) {
       this.#implied = this.rawExtFields === undefined
-      this.#extFields =
-        this.rawExtFields === undefined
-          ? emptyExtFields()
-          : decodeRocketMQExtFields(this.rawExtFields, this.rawStart, this.rawEnd)
+      this.#extFields = this.rawExtFields === undefined ? emptyExtFields() : decodeRocketMQExtFields(this.rawExtFields)
       this.rawExtFields = undefined
     }
     return this.#extFields

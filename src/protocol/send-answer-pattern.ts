@@ -1,22 +1,14 @@
 import { type ExtFields, emptyExtFields } from './ext-fields.ts'
 
-/** What answers of one broker have in common. */
-export interface SendAnswerConstants {
-  /** Every field in its order, or those that follow here; values that change may be anything. */
-  readonly fields: ExtFields
-  readonly regionId: string | undefined
-  readonly traceOn: string | undefined
-}
-
 /** The fields of an answer to a send, read without a map. */
 export class SendAnswer {
-  readonly pattern: SendAnswerConstants
+  readonly pattern: SendAnswerPattern
   queueId = 0
   queueOffset = 0
   msgId = ''
   transactionId: string | undefined = undefined
 
-  constructor(pattern: SendAnswerConstants) {
+  constructor(pattern: SendAnswerPattern) {
     this.pattern = pattern
   }
 
@@ -75,7 +67,7 @@ const QUOTE = 0x22
  * A broker's answers to sends are alike but for opaque, queue, offset and ids. The header of one is the pattern for the next: literal bytes
  * with places for these values, so that reading one makes neither a map nor a text per field. Anything that differs is read in full.
  */
-export class SendAnswerPattern implements SendAnswerConstants {
+export class SendAnswerPattern {
   /** Of the answer it was made from; the values that change are taken from the bytes. */
   readonly fields: ExtFields
   readonly regionId: string | undefined

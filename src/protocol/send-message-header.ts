@@ -106,10 +106,10 @@ function decodeShortBinary(raw: Buffer, command: CommandHeader): SendMessageRequ
     batch: false,
     brokerName: undefined
   }
-  const size = command.rawEnd
+  const size = raw.length
   /** Bit n: the letter with that place in the alphabet was there. */
   let seen = 0
-  let at = command.rawStart
+  let at = 0
   while (at < size) {
     // A name of one letter (00 01 x) and a length below 2^24 whose bytes are there.
     if (size - at < 7 || raw[at] !== 0 || raw[at + 1] !== 1 || raw[at + 3] !== 0) return decodeShort(command.extFields)
