@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { RemotingCommandException } from '../internal/errors.ts'
 
 /** What {@link parseFastjson} gives; objects have no prototype. */
@@ -42,6 +43,8 @@ export function parseFastjsonObject(
   what: string,
   maxValues = Number.POSITIVE_INFINITY
 ): FastjsonObject {
+  // As Java 5.3 does; names with other letters than were meant would find nothing.
+  if (bytes !== undefined && !isUtf8(bytes)) throw new RemotingCommandException(`${what} is not UTF-8`, { code: 'BAD_JSON' })
   const text = bytes === undefined ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
   const value = parseFastjson(text, maxValues)
   if (!isObject(value)) throw new RemotingCommandException(`${what} is not a JSON object`, { code: 'BAD_JSON' })
@@ -110,7 +113,7 @@ function bare(value: unknown, depth: number): FastjsonValue {
 }
 
 const SPACE = /[ \t\r\n]*/y
-const SCALAR = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
+const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters have to be escaped in JSON
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y
 

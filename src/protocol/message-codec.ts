@@ -100,6 +100,9 @@ export function decodeMessage(bytes: Buffer, at = 0, options: DecodeOptions = {}
   next += 8
   const storeHost = decodeHostAddress(bytes, next, storeV6)
   next += storeV6 ? 20 : 8
+  // Java has no address with such a port, and gives such a record up.
+  const port = isPort(bornHost.port) ? storeHost.port : bornHost.port
+  if (!isPort(port)) throw bad(`a host has port ${port}`)
   const reconsumeTimes = bytes.readInt32BE(next)
   const preparedTransactionOffset = readInt64(bytes, next + 4, 'preparedTransactionOffset')
   next += 12
@@ -223,6 +226,10 @@ function writeHost(target: Buffer, at: number, host: HostAddress): number {
   const { bytes } = host
   for (let i = 0; i < bytes.length; i++) target[at + i] = bytes[i] as number
   return writeInt32(target, at + bytes.length, host.port)
+}
+
+function isPort(port: number): boolean {
+  return port >= 0 && port <= 65_535
 }
 
 function bad(message: string): RemotingCommandException {

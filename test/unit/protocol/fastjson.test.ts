@@ -41,6 +41,10 @@ describe('fastjson bodies', () => {
       '{0:"\u0001"}',
       '{0:"\\x"}',
       '{0:tru}',
+      '{0:007}',
+      '{0:-01}',
+      '{0:+1}',
+      '{007:1}',
       '{x:1}',
       'null,'
     ]
@@ -50,6 +54,13 @@ describe('fastjson bodies', () => {
     for (const text of ['null', '[]', '1', '"x"'])
       expect(() => decodeTopicRoute(Buffer.from(text))).toThrow('is not a JSON object')
     expect(() => decodeHeartbeat(undefined)).toThrow(RemotingCommandException)
+  })
+
+  it('bytes that are no UTF-8 are refused, as by Java 5.3.3', () => {
+    for (const broken of ['ff', 'c080', 'eda080']) {
+      const body = Buffer.concat([Buffer.from('{"orderTopicConf":"'), Buffer.from(broken, 'hex'), Buffer.from('"}')])
+      expect(() => decodeTopicRoute(body)).toThrow('the topic route is not UTF-8')
+    }
   })
 
   it('what is missing has defaults, what has the wrong type is left out', () => {

@@ -95,6 +95,12 @@ describe('stored messages', () => {
     expect(decodeMessage(bytes, 0, { readBody: false }).body).toHaveLength(0)
   })
 
+  it.each([-1, 65_536])('a host with port %i is no address, as in Java', (port) => {
+    const broken = { host: '127.0.0.1', port, bytes: Buffer.from([127, 0, 0, 1]) }
+    expect(() => decodeMessage(record({ bornHost: broken }))).toThrow(`port ${port}`)
+    expect(() => decodeMessage(record({ storeHost: broken }))).toThrow(`port ${port}`)
+  })
+
   it('every cut and every lie in a length is a typed error', () => {
     const bytes = Buffer.from(wireVectors().storedMessages[2]?.encodedHex ?? '', 'hex')
     for (let size = 0; size < bytes.length; size++) {
