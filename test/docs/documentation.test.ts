@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { BODY_RULES } from '../interop/body-differences.ts'
 import { RULES } from '../interop/frame-differences.ts'
 import { projectRoot } from '../package/support/temp-project.ts'
 import { tempFolder } from '../support/temp-folder.ts'
@@ -69,10 +70,13 @@ describe('the documentation', { timeout: 60_000 }, () => {
     expect(TEXTS.filter(([, file]) => !existsSync(path.join(projectRoot, file)))).toEqual([])
   })
 
-  it('wire-W7 lists the differences of decoders that its test allows', () => {
-    const [, section = ''] = readText('docs/compatibility.md').split('### Frames that no client writes')
+  it.each([
+    ['Frames that no client writes', RULES],
+    ['Bodies that nobody writes', BODY_RULES]
+  ])('wire-W7 lists the differences of decoders that its test allows: %s', (heading, rules) => {
+    const [, section = ''] = readText('docs/compatibility.md').split(`### ${heading}\n`)
     const listed = section.slice(0, section.indexOf('\n### ')).match(/^\| .* \|$/gm)
-    expect(listed?.slice(2)).toEqual(RULES.map(({ name, java, here, reason }) => `| ${[name, java, here, reason].join(' | ')} |`))
+    expect(listed?.slice(2)).toEqual(rules.map(({ name, java, here, reason }) => `| ${[name, java, here, reason].join(' | ')} |`))
   })
 
   it('tool-5 explains every code of an error', () => {

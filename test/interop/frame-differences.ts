@@ -19,15 +19,16 @@ const V5 = ['5.3.3']
 const SINCE_4_9 = ['5.3.3', '4.9.8']
 const V4 = ['4.9.8', '4.7.1']
 
-/** Also listed for readers: `docs/compatibility.md`, "Frames no client writes"; `documentation.test.ts` compares. */
+/** Also listed for readers: `docs/compatibility.md`, "Frames that no client writes"; `documentation.test.ts` compares. */
 export const RULES: Rule[] = [
   {
-    name: 'header word',
+    name: 'words of lengths',
     java: 'looked at when the whole frame is there',
-    here: 'looked at at once: a header too long, too short or of an unknown kind is refused',
+    here: 'looked at at once: a frame or header too short, a header too long or of an unknown kind is refused',
     reason: 'nothing is kept for a frame that will be refused',
     example: Buffer.from('000000640200000a', 'hex'),
-    matches: ({ what, here }) => what === 'refused early' && /bad frame: (header length|serialization type)/.test(String(here))
+    matches: ({ what, here }) =>
+      what === 'refused early' && /bad frame: (frame length|header length|serialization type)/.test(String(here))
   },
   {
     name: 'fields without a value',
@@ -204,6 +205,25 @@ export const RULES: Rule[] = [
       what.startsWith('send.') && java === undefined && ['', false, 0, 4].includes(here as string)
   },
   {
+    name: 'sends with digits of another script',
+    versions: V5,
+    java: 'a digit is a digit: `٣`',
+    here: 'refused',
+    reason: 'no client writes them',
+    example: json('{"code":310,"extFields":{"b":"T","e":"\u0663","f":"0","g":"1","h":"0"},"opaque":1}'),
+    matches: ({ what, here }) =>
+      what === 'send refused here' && /is not an? .*integer.*\p{Nd}/u.test(String(here).replace(/[0-9]/g, ''))
+  },
+  {
+    name: 'sends in JSON with an empty text for a number',
+    versions: V5,
+    java: 'refused where the names have one letter',
+    here: 'absent',
+    reason: 'it is so in a binary header',
+    example: json('{"code":310,"extFields":{"b":"T","d":"","e":"0","f":"0","g":"1","h":"0"},"opaque":1}'),
+    matches: ({ what, java }, { json }) => json && what === 'send refused by Java' && /For input string: ""/.test(String(java))
+  },
+  {
     name: 'sends with full names whose numbers are none',
     versions: V5,
     java: 'null, and a line in the log',
@@ -259,7 +279,7 @@ export const RULES: Rule[] = [
 ]
 
 /** What fastjson says of a value that it cannot make a number, an enumeration or a map of. */
-const CONVERSION = /parse enum|^-?\d+$|parseInt error|ordinal|syntax error/
+const CONVERSION = /parse enum|^-?\d+$|parseInt error|ordinal|syntax error|cannot be cast|set property error/
 
 function json(header: string): Buffer {
   return frameOf(Buffer.from(header), 0)

@@ -3,7 +3,7 @@
 export type Random = () => number
 
 const below = (random: Random, limit: number): number => Math.floor(random() * limit)
-const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)] as T
+export const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)] as T
 
 const EDGES = [0, 1, -1, 2, 4, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, -0x80000000, 0x01000000, 0x00ffffff]
 
@@ -16,7 +16,7 @@ export function mutatedFrame(frames: readonly Buffer[], random: Random): Buffer 
       return Buffer.from(frame)
     case 1:
     case 2:
-      return mutatedBytes(frame, frames, random)
+      return random() < 0.5 ? fitted(mutatedBytes(frame, frames, random)) : mutatedBytes(frame, frames, random)
     case 3:
       return mutatedLengths(frame, random)
     default:
@@ -24,9 +24,9 @@ export function mutatedFrame(frames: readonly Buffer[], random: Random): Buffer 
   }
 }
 
-/** Bits, bytes, words at the edges, pieces cut, doubled, or taken from another frame. */
-function mutatedBytes(frame: Buffer, frames: readonly Buffer[], random: Random): Buffer {
-  let bytes = Buffer.from(frame)
+/** Bits, bytes, words at the edges, pieces cut, doubled, or taken from another one. */
+export function mutatedBytes(original: Buffer, others: readonly Buffer[], random: Random): Buffer {
+  let bytes = Buffer.from(original)
   for (let times = 1 + below(random, 3); times > 0; times--) {
     const at = below(random, bytes.length)
     const edge = pick(random, EDGES)
@@ -48,11 +48,11 @@ function mutatedBytes(frame: Buffer, frames: readonly Buffer[], random: Random):
         bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at, at + 16), bytes.subarray(at)])
         break
       default:
-        bytes = Buffer.concat([bytes.subarray(0, at), pick(random, frames).subarray(at)])
+        bytes = Buffer.concat([bytes.subarray(0, at), pick(random, others).subarray(at)])
     }
-    if (bytes.length === 0) bytes = Buffer.from(frame)
+    if (bytes.length === 0) bytes = Buffer.from(original)
   }
-  return random() < 0.5 ? fitted(bytes) : bytes
+  return bytes
 }
 
 /** The two length words made to fit what is there. */
@@ -292,9 +292,14 @@ const BROKEN = ['ff', 'c0', 'c080', 'e4b8', 'eda080', 'f4908080', 'f0808080', '8
 )
 
 function mutatedJson(frame: Buffer, random: Random): Buffer {
-  const tokens = headerOf(frame).toString('latin1').match(TOKEN) ?? []
+  return withHeader(frame, mutatedJsonText(headerOf(frame), random), 0)
+}
+
+/** JSON with tokens and members changed, added, taken away or spelled otherwise. */
+export function mutatedJsonText(json: Buffer, random: Random): Buffer {
+  const tokens = json.toString('latin1').match(TOKEN) ?? []
   for (let times = 1 + below(random, 2); times > 0; times--) mutateTokens(tokens, random)
-  return withHeader(frame, Buffer.from(tokens.join(''), 'latin1'), 0)
+  return Buffer.from(tokens.join(''), 'latin1')
 }
 
 /** Text as the bytes of UTF-8, one character each. */

@@ -84,7 +84,8 @@ const STEPS = [
   ['security-X14', 'runs at the limits by default',      1,         1,         tests('test/hostile/quotas.test.ts', 'TORTURE')],
   ['security-X19', 'malformed requests with every value',  1,         1,         tests('test/hostile/malformed-requests.test.ts', 'TORTURE')],
   ['wire-W6',     'mutated frames a seed and side',     1_250_000, 250_000,   tests('test/hostile/mutated-frames.test.ts', 'FUZZ_FRAMES')],
-  ['wire-W7',     'mutated frames, a version of Java',  1_000_000, 250_000,   tests('test/interop/frames.interop.ts', 'FUZZ_FRAMES', { 'listed differences': sum(/ (\d+) listed differences/g) }, interop)]
+  ['wire-W7',     'mutated frames, a version of Java',  1_000_000, 250_000,   tests('test/interop/frames.interop.ts', 'FUZZ_FRAMES', { 'listed differences': sum(/ (\d+) listed differences/g) }, interop)],
+  ['wire-W7',     'mutated bodies, a form',             500_000,   100_000,   tests('test/interop/bodies.interop.ts', 'FUZZ_BODIES', {}, interop)]
 ].map(([id, what, trials, sliceTrials, how]) => ({ id, what, trials, sliceTrials, ...how }))
 
 const { values } = parseArgs({

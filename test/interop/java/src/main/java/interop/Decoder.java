@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.zip.CRC32;
 import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 
 /**
@@ -23,6 +22,10 @@ import org.apache.rocketmq.remoting.protocol.RemotingCommand;
  *
  * <pre>
  *   kind 0  a connection's bytes: cut as NettyDecoder does, each frame decoded, up to the first that is refused
+ *   kind 1  the JSON of a route
+ *   kind 2  the body of a batch
+ *   kind 3  message properties
+ *   kind 4  a stored message
  * </pre>
  */
 public final class Decoder {
@@ -47,11 +50,21 @@ public final class Decoder {
             byte kind = in.readByte();
             byte[] bytes = new byte[length];
             in.readFully(bytes);
-            if (kind == 0) {
-                frames(bytes).print();
-            } else {
-                throw new IllegalArgumentException("kind " + kind);
-            }
+            (kind == 0 ? frames(bytes) : body(kind, bytes)).print();
+        }
+    }
+
+    private static Json body(int kind, byte[] bytes) {
+        Json answer = Json.object();
+        try {
+            Object value = kind == 1 ? Bodies.route(bytes)
+                : kind == 2 ? Bodies.batch(bytes)
+                : kind == 3 ? Bodies.properties(bytes)
+                : Bodies.record(bytes);
+            return value == null ? answer.put("refused", "null") : answer.put("value", value);
+        } catch (Exception | OutOfMemoryError e) {
+            // a length that lies is allocated first
+            return refused(answer, e);
         }
     }
 
@@ -109,12 +122,7 @@ public final class Decoder {
             .put("remark", command.getRemark())
             .put("extFields", fields(command.getExtFields()))
             .put("type", command.getSerializeTypeCurrentRPC().name());
-        byte[] body = command.getBody();
-        if (body != null) {
-            CRC32 crc = new CRC32();
-            crc.update(body);
-            json.put("bodyLength", body.length).put("bodyCRC", crc.getValue() & 0x7fffffff);
-        }
+        Bodies.body(json, command.getBody());
         if (PARSE_SEND != null && (command.getCode() == 10 || command.getCode() == 310 || command.getCode() == 320)) {
             json.put("send", send(command));
         }
