@@ -1,11 +1,10 @@
 import path from 'node:path'
 import { formatAddress } from '../internal/address.ts'
-import { type Clock, realClock, type Timer } from '../internal/clock.ts'
+import { type Clock, realClock } from '../internal/clock.ts'
 import { MQClientException } from '../internal/errors.ts'
 import { guardedLogger } from '../internal/guarded-logger.ts'
-import { type Logger, logText, silentLogger } from '../internal/logger.ts'
+import { type Logger, silentLogger } from '../internal/logger.ts'
 import type { HostAddress } from '../protocol/host-address.ts'
-import { Perm } from '../protocol/perm.ts'
 import { SCHEDULE_TOPIC, TIMER_TOPIC } from '../protocol/topics.ts'
 import { DefaultMessageStore } from '../store/default-message-store.ts'
 import type { MessageStoreConfig } from '../store/message-store-config.ts'
@@ -23,6 +22,7 @@ import type { BrokerControllerOptions } from './broker-controller-options.ts'
 import { BrokerPorts } from './broker-ports.ts'
 import type { BrokerServices } from './broker-services.ts'
 import { Broker2Client } from './client/broker2client.ts'
+import { ClientHousekeepingService } from './client/client-housekeeping-service.ts'
 import { ConsumerManager } from './client/consumer-manager.ts'
 import { ProducerManager } from './client/producer-manager.ts'
 import { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
@@ -36,29 +36,20 @@ import { registerHandlers } from './handlers/handlers.ts'
 import { BrokerHooks } from './hooks/broker-hooks.ts'
 import { MessageRequestModeManager } from './loadbalance/message-request-mode-manager.ts'
 import { TopicRouteInfoManager } from './loadbalance/topic-route-info-manager.ts'
-import { PopLongPollingService } from './longpolling/pop-long-polling-service.ts'
 import { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import { NameServerRegistration } from './name-server-registration.ts'
-import { isLegalTopic } from './names.ts'
 import { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
-import { type InFlightMessage, InFlightMessages, type PoppedQueue } from './pop/in-flight-messages.ts'
-import { OrderedMessages } from './pop/ordered-messages.ts'
-import { PopReviveService } from './pop/pop-revive-service.ts'
+import { PopServices } from './pop/pop-services.ts'
 import { ScheduleMessageService } from './schedule/schedule-message-service.ts'
 import { SlaveSynchronize } from './slave/slave-synchronize.ts'
 import { BrokerStatsManager } from './stats/broker-stats-manager.ts'
 import { TimerMessageStore } from './timer/timer-message-store.ts'
 import { addInitialTopics } from './topic/initial-topics.ts'
-import { newTopicConfig } from './topic/topic-config.ts'
 import { TopicConfigManager } from './topic/topic-config-manager.ts'
+import { serveTopicsOfLog } from './topic/topics-of-log.ts'
 import { TransactionalMessageCheckService } from './transaction/transactional-message-check-service.ts'
 
 export type { BrokerControllerOptions } from './broker-controller-options.ts'
-
-/** How often clients are looked for that have not been heard of, and counters are sampled, ms. */
-const CLIENT_SCAN_MILLIS = 10_000
-/** Pause before a popped message of the time before is given back, while the broker starts, ms. */
-const UNTIL_STARTED_MILLIS = 100
 
 type State = 'CREATED' | 'STARTING' | 'RUNNING' | 'SUSPENDED' | 'STOPPED'
 
@@ -83,10 +74,7 @@ export class BrokerController implements BrokerServices {
   readonly rebalanceLockManager: RebalanceLockManager
   readonly filterFactory = new FilterFactory()
   readonly pullRequestHoldService: PullRequestHoldService
-  readonly inFlightMessages: InFlightMessages
-  readonly orderedMessages: OrderedMessages
-  readonly popLongPollingService: PopLongPollingService
-  readonly notificationLongPollingService: PopLongPollingService
+  readonly pop: PopServices
   readonly messageRequestModeManager: MessageRequestModeManager
   readonly topicRouteInfoManager: TopicRouteInfoManager
   readonly brokerStatsManager: BrokerStatsManager
@@ -99,7 +87,7 @@ export class BrokerController implements BrokerServices {
   readonly scheduleMessageService: ScheduleMessageService
   readonly timerMessageStore: TimerMessageStore
   readonly #ports: BrokerPorts
-  readonly #popReviveService: PopReviveService
+  readonly #clientHousekeepingService: ClientHousekeepingService
   readonly #client: RemotingClient
   readonly #registration: NameServerRegistration
   readonly #transactionalMessageCheckService: TransactionalMessageCheckService
@@ -107,7 +95,6 @@ export class BrokerController implements BrokerServices {
   readonly #unanswered = new UnansweredRequests()
   readonly #hasAcl: boolean
   readonly #configFiles: BrokerConfigFiles | undefined
-  #scanTimer: Timer | undefined
   #state: State = 'CREATED'
   #stopping: Promise<void> | undefined
   #forgottenOffset = 0
@@ -125,6 +112,8 @@ export class BrokerController implements BrokerServices {
     this.hooks = options.hooks ?? new BrokerHooks()
     this.#wantedPort = options.port ?? 0
     const host = options.host ?? '127.0.0.1'
+
+    // What is stored.
     this.haService = new HAService({ network, clock, logger, host, store: () => this.store })
     this.store = new DefaultMessageStore(options.storeConfig ?? {}, {
       clock,
@@ -135,6 +124,8 @@ export class BrokerController implements BrokerServices {
       ...(faults === undefined ? {} : { faults })
     })
     this.#checkRole()
+
+    // Tables, and their files.
     this.topicConfigManager = new TopicConfigManager({
       config,
       timerWheelEnable: this.store.config.timerWheelEnable,
@@ -148,14 +139,9 @@ export class BrokerController implements BrokerServices {
     this.subscriptionGroupManager = new SubscriptionGroupManager(config, clock, () => this.#configFiles?.groupsChanged())
     this.consumerOffsetManager = new ConsumerOffsetManager(config.maxConsumerOffsetNum)
     this.messageRequestModeManager = new MessageRequestModeManager(() => this.#configFiles?.requestModesChanged())
-    this.inFlightMessages = new InFlightMessages({
-      clock,
-      logger,
-      commit: (queue, offset) => this.#consumed(queue, offset),
-      timeEnded: (message) => this.#timeEnded(message)
-    })
-    this.orderedMessages = new OrderedMessages({ clock, logger, free: (queue) => this.wakePops(queue) })
-    this.#configFiles = options.storeFiles && this.#openConfigFiles(path.join(options.storeFiles.root, 'config'))
+    this.#configFiles = options.storeFiles && new BrokerConfigFiles(path.join(options.storeFiles.root, 'config'), this)
+
+    // Clients, and what they wait for.
     this.broker2Client = new Broker2Client(logger)
     this.producerManager = new ProducerManager(clock, config.maxProducerNum)
     this.consumerManager = new ConsumerManager(clock, config, (group, members) =>
@@ -163,47 +149,28 @@ export class BrokerController implements BrokerServices {
     )
     this.rebalanceLockManager = new RebalanceLockManager(clock, config.maxQueueLockNum)
     this.pullRequestHoldService = new PullRequestHoldService(clock, this.config)
-    this.popLongPollingService = new PopLongPollingService(clock)
-    this.notificationLongPollingService = new PopLongPollingService(clock)
     this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName)
+
+    // What is delivered later, and comes back.
     const timed = { store: this.store, stats: this.brokerStatsManager, clock, logger }
     this.scheduleMessageService = new ScheduleMessageService(timed)
     this.timerMessageStore = new TimerMessageStore(timed)
-    this.#popReviveService = new PopReviveService({
+    this.pop = new PopServices({
       ...timed,
       topicConfigManager: this.topicConfigManager,
-      inFlight: () => this.inFlightMessages,
-      storeHost: () => this.storeHost
+      consumerOffsetManager: this.consumerOffsetManager,
+      storeHost: () => this.storeHost,
+      isStarting: () => this.#state === 'STARTING'
     })
+    this.#clientHousekeepingService = new ClientHousekeepingService(this)
+
+    // Ports, and who may ask.
     this.#hasAcl = options.acl !== undefined
     const acl = options.acl && new PlainPermissionManager(options.acl, clock)
-    const server = (port: number, fast: boolean): RemotingServer => {
-      const dispatcher = new RequestDispatcher({
-        logger,
-        faults,
-        describe: (request) => describeRequest(request, config.brokerName),
-        queueMillis: (code) => waitMillisInQueue(config, code),
-        unanswered: this.#unanswered
-      })
-      registerHandlers(dispatcher, this, acl, this.#configFiles, fast)
-      const faultContext = { server: 'broker', brokerName: config.brokerName } as const
-      const { tls, journal } = options
-      const maxConnections = config.maxConnectionNum
-      return new RemotingServer({
-        network,
-        clock,
-        logger,
-        dispatcher,
-        faults,
-        faultContext,
-        journal,
-        host,
-        port,
-        tls,
-        maxConnections
-      })
-    }
+    const server = (port: number, fast: boolean): RemotingServer => this.#newServer(options, port, fast, acl)
     this.#ports = new BrokerPorts({ port: this.#wantedPort, brokerIP1: config.brokerIP1, logger, server })
+
+    // Name servers, and a slave's master.
     const signing = ownRequestsHook(options.acl)
     const rpcHooks = signing === undefined ? [] : [signing]
     this.#client = new RemotingClient({ network, clock, logger, tls: options.namesrvTls, rpcHooks })
@@ -242,14 +209,13 @@ export class BrokerController implements BrokerServices {
           }
         })
       : undefined
+
     this.#transactionalMessageCheckService = new TransactionalMessageCheckService(this)
     this.store.onMessageArriving((arrived) => this.#onMessageArriving(arrived))
     this.#ports.onConnectionClosed((connection) => {
-      this.producerManager.onConnectionClosed(connection)
-      this.consumerManager.onConnectionClosed(connection)
+      this.#clientHousekeepingService.onConnectionClosed(connection)
       this.pullRequestHoldService.onConnectionClosed(connection)
-      this.popLongPollingService.onConnectionClosed(connection)
-      this.notificationLongPollingService.onConnectionClosed(connection)
+      this.pop.onConnectionClosed(connection)
     })
   }
 
@@ -281,7 +247,7 @@ export class BrokerController implements BrokerServices {
     }
     if ((this.#state as State) === 'STOPPED') return
     this.#state = 'RUNNING'
-    this.#scanClients()
+    this.#clientHousekeepingService.start()
     // A slave's half messages are its master's to ask about.
     if (!this.#isSlave) this.#transactionalMessageCheckService.start()
   }
@@ -347,8 +313,7 @@ export class BrokerController implements BrokerServices {
     await Promise.all([this.scheduleMessageService.idle(), this.timerMessageStore.idle(), this.#unanswered.idle()])
     this.store.deleteTopics([...this.store.topics()])
     this.#forgottenOffset = this.store.getMaxPhyOffset()
-    this.inFlightMessages.forget(() => true)
-    this.orderedMessages.forget(() => true)
+    this.pop.forget(() => true)
     this.consumerOffsetManager.clear()
     this.scheduleMessageService.offsetTable.clear()
     this.timerMessageStore.clear()
@@ -437,12 +402,10 @@ export class BrokerController implements BrokerServices {
 
   async #shutdown(): Promise<void> {
     this.#state = 'STOPPED'
-    this.#scanTimer?.cancel()
+    this.#clientHousekeepingService.stop()
     await this.#registration.stop()
     this.pullRequestHoldService.shutdown()
-    this.popLongPollingService.shutdown()
-    this.notificationLongPollingService.shutdown()
-    this.#popReviveService.stop()
+    this.pop.answerAll()
     this.broker2Client.shutdown()
     const checked = this.#transactionalMessageCheckService.shutdown()
     this.slaveSynchronize?.stop()
@@ -451,9 +414,7 @@ export class BrokerController implements BrokerServices {
     this.timerMessageStore.stop()
     // While the store is still ours.
     await this.#configFiles?.stop()
-    // Until here the table knows when each message's time ends.
-    this.inFlightMessages.stop()
-    this.orderedMessages.stop()
+    this.pop.stop()
     // Settles every put that waits for a flush or a slave; their answers still leave, then the connections are closed.
     await this.store.shutdown()
     await checked
@@ -462,21 +423,30 @@ export class BrokerController implements BrokerServices {
     await this.#client.close()
   }
 
-  #openConfigFiles(folder: string): BrokerConfigFiles {
-    return new BrokerConfigFiles({
-      folder,
-      clock: this.clock,
-      logger: this.logger,
-      topicConfigManager: this.topicConfigManager,
-      subscriptionGroupManager: this.subscriptionGroupManager,
-      consumerOffsetManager: this.consumerOffsetManager,
-      messageRequestModeManager: this.messageRequestModeManager,
-      inFlightMessages: this.inFlightMessages,
-      delayOffsets: () => this.scheduleMessageService.offsetTable,
-      timerMessageStore: () => this.timerMessageStore,
-      timerPrecisionMs: this.storeConfig.timerPrecisionMs,
-      flushConsumerOffsetInterval: this.config.flushConsumerOffsetInterval,
-      flushDelayOffsetInterval: this.store.config.flushDelayOffsetInterval
+  /** @param fast for the second port */
+  #newServer(options: BrokerControllerOptions, port: number, fast: boolean, acl?: PlainPermissionManager): RemotingServer {
+    const { config, clock, logger } = this
+    const { network = tcpNetwork, faults, journal, tls, host = '127.0.0.1' } = options
+    const dispatcher = new RequestDispatcher({
+      logger,
+      faults,
+      describe: (request) => describeRequest(request, config.brokerName),
+      queueMillis: (code) => waitMillisInQueue(config, code),
+      unanswered: this.#unanswered
+    })
+    registerHandlers(dispatcher, this, acl, this.#configFiles, fast)
+    return new RemotingServer({
+      network,
+      clock,
+      logger,
+      dispatcher,
+      faults,
+      faultContext: { server: 'broker', brokerName: config.brokerName },
+      journal,
+      host,
+      port,
+      tls,
+      maxConnections: config.maxConnectionNum
     })
   }
 
@@ -486,14 +456,8 @@ export class BrokerController implements BrokerServices {
     const known = files.load()
     files.start()
     // A slave's messages come back at its master.
-    if (this.#isSlave) this.inFlightMessages.forget(() => true)
-    if (known || this.#isSlave) return
-    // Somebody has removed the table, or has only brought the log: its topics are served as far as they can be known.
-    for (const topic of this.store.topics()) {
-      if (this.topicConfigManager.selectTopicConfig(topic) !== undefined || !isLegalTopic(topic)) continue
-      this.logger.warn(`topic ${logText(topic)} has messages and no settings: it is served with as many queues as have messages`)
-      this.topicConfigManager.updateTopicConfig(newTopicConfig(topic, this.store.queueNums(topic), Perm.READ | Perm.WRITE))
-    }
+    if (this.#isSlave) this.pop.inFlightMessages.forget(() => true)
+    if (!known && !this.#isSlave) serveTopicsOfLog(this.store, this.topicConfigManager, this.logger)
   }
 
   /** Name servers tell masters and slaves apart by the id, the store by the role. */
@@ -508,28 +472,9 @@ export class BrokerController implements BrokerServices {
 
   #onMessageArriving(arrived: DispatchRequest): void {
     this.pullRequestHoldService.notifyMessageArriving(arrived)
-    this.popLongPollingService.notifyMessageArriving(arrived)
-    this.notificationLongPollingService.notifyMessageArriving(arrived)
+    this.pop.notifyMessageArriving(arrived)
     if (arrived.topic === SCHEDULE_TOPIC) this.scheduleMessageService.notifyMessageArriving(arrived.queueId)
     else if (arrived.topic === TIMER_TOPIC) this.timerMessageStore.notifyMessageArriving()
-  }
-
-  wakePops({ topic, group, queueId }: PoppedQueue): void {
-    for (const service of [this.popLongPollingService, this.notificationLongPollingService])
-      service.wakeQueue(topic, group, queueId)
-  }
-
-  /** A group's offset never goes back by itself. */
-  #consumed({ topic, group, queueId }: PoppedQueue, offset: number): void {
-    if (offset > this.consumerOffsetManager.queryOffset(group, topic, queueId)) {
-      this.consumerOffsetManager.commitOffset(group, topic, queueId, offset)
-    }
-  }
-
-  #timeEnded(message: InFlightMessage): void {
-    // Records hold the address, which is not known yet.
-    if (this.#state === 'STARTING') this.inFlightMessages.postpone(message, UNTIL_STARTED_MILLIS)
-    else this.#popReviveService.revive(message)
   }
 
   #warnIfReachable(): void {
@@ -537,19 +482,6 @@ export class BrokerController implements BrokerServices {
     if (this.#hasAcl || /^(127\.|localhost$|::1$)/.test(host)) return
     this.logger.warn(
       `${this.brokerName} is bound to ${host}: whoever reaches this address can send and read, nobody is authenticated`
-    )
-  }
-
-  #scanClients(): void {
-    this.#scanTimer = this.clock.setTimeout(
-      () => {
-        this.producerManager.scanNotActive(this.config.channelExpiredTimeout)
-        this.consumerManager.scanNotActive(this.config.channelExpiredTimeout)
-        this.brokerStatsManager.sample(this.clock.now())
-        this.#scanClients()
-      },
-      CLIENT_SCAN_MILLIS,
-      { ref: false }
     )
   }
 }

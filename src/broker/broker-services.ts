@@ -14,11 +14,9 @@ import type { HAService } from './ha/ha-service.ts'
 import type { BrokerHooks } from './hooks/broker-hooks.ts'
 import type { MessageRequestModeManager } from './loadbalance/message-request-mode-manager.ts'
 import type { TopicRouteInfoManager } from './loadbalance/topic-route-info-manager.ts'
-import type { PopLongPollingService } from './longpolling/pop-long-polling-service.ts'
 import type { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
 import type { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
-import type { InFlightMessages, PoppedQueue } from './pop/in-flight-messages.ts'
-import type { OrderedMessages } from './pop/ordered-messages.ts'
+import type { PopServices } from './pop/pop-services.ts'
 import type { ScheduleMessageService } from './schedule/schedule-message-service.ts'
 import type { BrokerStatsManager } from './stats/broker-stats-manager.ts'
 import type { TimerMessageStore } from './timer/timer-message-store.ts'
@@ -39,13 +37,7 @@ export interface BrokerServices {
   readonly rebalanceLockManager: RebalanceLockManager
   readonly filterFactory: FilterFactory
   readonly pullRequestHoldService: PullRequestHoldService
-  /** What was popped and not acknowledged. */
-  readonly inFlightMessages: InFlightMessages
-  /** The same of what was popped in order. */
-  readonly orderedMessages: OrderedMessages
-  readonly popLongPollingService: PopLongPollingService
-  /** Of those who want to know of messages, and pop them later. */
-  readonly notificationLongPollingService: PopLongPollingService
+  readonly pop: PopServices
   readonly messageRequestModeManager: MessageRequestModeManager
   readonly topicRouteInfoManager: TopicRouteInfoManager
   readonly brokerStatsManager: BrokerStatsManager
@@ -64,6 +56,4 @@ export interface BrokerServices {
   readonly haService: HAService
   /** What remarks name the broker by: `brokerIP1`, or the bound address. */
   readonly brokerIP: string
-  /** Messages of a queue that are not new can be popped. */
-  wakePops(queue: PoppedQueue): void
 }

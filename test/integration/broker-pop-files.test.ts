@@ -91,7 +91,8 @@ describe('popped messages, after a restart of a broker that keeps files', () => 
     const [rig, peer] = await open(root)
     await rig.ask(peer, rig.sendRequest({ body: 'a' }))
     await pop(rig, peer)
-    const { store, consumerOffsetManager, inFlightMessages } = rig.broker
+    const { store, consumerOffsetManager } = rig.broker
+    const { inFlightMessages } = rig.broker.pop
     const offset = () => consumerOffsetManager.queryOffset('G', 'T', 0)
     await rig.clock.advance(60_000)
     await until(() => rig.stored('%RETRY%G_T').length === 1)

@@ -87,7 +87,7 @@ describe('messages popped in order', () => {
     await ack(first, 0)
     expect(committed()).toBe(2)
     expect(bodies(await pop())).toEqual(['c'])
-    expect(rig.broker.orderedMessages.size).toBe(1)
+    expect(rig.broker.pop.orderedMessages.size).toBe(1)
   })
 
   it('store-195 what is not acknowledged in time comes again from the queue itself, and says how often it came before', async () => {
@@ -139,7 +139,7 @@ describe('messages popped in order', () => {
     await ack(first, 1)
     const waiting = elsewhere(popRequest({ pollTime: '30000' }))
     await rig.clock.advance(4999)
-    expect(rig.broker.popLongPollingService.size).toBe(1)
+    expect(rig.broker.pop.longPolling.size).toBe(1)
     await rig.clock.advance(1)
     expect(bodies(await waiting)).toEqual(['a', 'b'])
     expect((await changeInvisibleTime(first, 0, 5000)).code).toBe(0)
@@ -152,7 +152,7 @@ describe('messages popped in order', () => {
     await send('a', 'b', 'c')
     const first = await pop()
     const waiting = elsewhere(popRequest({ pollTime: '30000' }))
-    await expect.poll(() => rig.broker.popLongPollingService.size).toBe(1)
+    await expect.poll(() => rig.broker.pop.longPolling.size).toBe(1)
     await ack(first, 0)
     await ack(first, 1)
     expect(bodies(await waiting)).toEqual(['c'])
@@ -165,7 +165,7 @@ describe('messages popped in order', () => {
     const one = { c: 'G', t: 'T', r: '0', so: 0, q: 0, rq: 999, pt: Number(popTime), it: INVISIBLE_MILLIS }
     const acks = [{ ...one, b: Buffer.from([0b11]).toString('base64') }]
     expect((await rig.ask(peer, rig.request(BATCH_ACK, {}, JSON.stringify({ brokerName: 'broker-a', acks })))).code).toBe(0)
-    expect([committed(), rig.broker.orderedMessages.size]).toEqual([2, 0])
+    expect([committed(), rig.broker.pop.orderedMessages.size]).toEqual([2, 0])
   })
 
   it('store-196 a message that the pop did not bring is refused, one that was consumed is not', async () => {
@@ -179,7 +179,7 @@ describe('messages popped in order', () => {
     await ack(first, 0)
     expect((await ack(first, 0)).code).toBe(0)
     expect((await changeInvisibleTime(first, 0, 1)).extFields).toEqual({ popTime: '0', invisibleTime: '0', reviveQid: '0' })
-    expect([committed(), rig.broker.orderedMessages.size]).toEqual([1, 1])
+    expect([committed(), rig.broker.pop.orderedMessages.size]).toEqual([1, 1])
   })
 
   it('store-196 a reset of the offset frees the queue, and late acknowledgements do not undo it', async () => {
@@ -202,7 +202,7 @@ describe('messages popped in order', () => {
     await ack(first, 0)
     expect((await pop()).code).toBe(210)
     expect((await rig.ask(peer, rig.request(215, { topic: 'T' }))).code).toBe(0)
-    expect(rig.broker.orderedMessages.size).toBe(0)
+    expect(rig.broker.pop.orderedMessages.size).toBe(0)
   })
 })
 
@@ -228,7 +228,7 @@ describe('a notification', () => {
     expect((await over).extFields['hasMsg']).toBe('false')
     const told = elsewhere(notificationRequest({ pollTime: '90000' }))
     const popped = elsewhere(popRequest({ pollTime: '90000' }))
-    const waiting = (): number => rig.broker.notificationLongPollingService.size + rig.broker.popLongPollingService.size
+    const waiting = (): number => rig.broker.pop.notifications.size + rig.broker.pop.longPolling.size
     await expect.poll(waiting).toBe(2)
     await send('a')
     expect(bodies(await popped)).toEqual(['a'])

@@ -125,9 +125,9 @@ describe('a popped message', () => {
     expect((await ack(late)).code).toBe(0)
     const forged = { ...held, extraInfo: held.extraInfo.replace(/^(\d+) \d+/, '$1 1') }
     expect((await ack(forged)).code).toBe(0)
-    expect(rig.broker.inFlightMessages.size).toBe(1)
+    expect(rig.broker.pop.inFlightMessages.size).toBe(1)
     expect((await ack(held)).code).toBe(0)
-    expect(rig.broker.inFlightMessages.size).toBe(0)
+    expect(rig.broker.pop.inFlightMessages.size).toBe(0)
   })
 
   it("store-181 a group's offset is its lowest message that is not acknowledged, whatever was acknowledged behind it", async () => {
@@ -183,7 +183,7 @@ describe('a popped message', () => {
     expect(bodies(back)).toEqual(['c'])
     const retry = { ...one, r: '1', pt: Number(back.extFields['popTime']), b: Buffer.from([1]).toString('base64') }
     expect((await batch([retry])).code).toBe(0)
-    expect(rig.broker.inFlightMessages.size).toBe(0)
+    expect(rig.broker.pop.inFlightMessages.size).toBe(0)
     expect((await batch([{ ...one, r: '7' }])).code).toBe(1)
   })
 
@@ -194,11 +194,11 @@ describe('a popped message', () => {
     rig.faults.add({ when: { point: 'append' }, then: { kind: 'fail', message: 'SERVICE_NOT_AVAILABLE' }, times: 2 })
     await rig.clock.advance(INVISIBLE_MILLIS)
     expect(rig.stored(RETRY_TOPIC)).toHaveLength(0)
-    expect([committed(), rig.broker.inFlightMessages.size]).toEqual([0, 1])
+    expect([committed(), rig.broker.pop.inFlightMessages.size]).toEqual([0, 1])
     await rig.clock.advance(100)
     await rig.clock.advance(200)
     expect(rig.stored(RETRY_TOPIC).map(({ body }) => body.toString())).toEqual(['a'])
-    expect([committed(), rig.broker.inFlightMessages.size]).toEqual([1, 0])
+    expect([committed(), rig.broker.pop.inFlightMessages.size]).toEqual([1, 0])
   })
 })
 
@@ -209,11 +209,11 @@ describe('a pop', () => {
     const groups = ['G', 'G', 'H']
     for (const [i, one] of peers.entries()) one.send(popRequest({ consumerGroup: groups[i] as string, pollTime: '15000' }))
     await nextTurn()
-    expect(rig.broker.popLongPollingService.size).toBe(3)
+    expect(rig.broker.pop.longPolling.size).toBe(3)
     await send('a')
     const answers = [peers[0], peers[2]].map((one) => one?.next())
     expect((await Promise.all(answers)).map((answer) => bodies(answer as RemotingCommand))).toEqual([['a'], ['a']])
-    expect(rig.broker.popLongPollingService.size).toBe(1)
+    expect(rig.broker.pop.longPolling.size).toBe(1)
     await send('b')
     expect(bodies((await peers[1]?.next()) as RemotingCommand)).toEqual(['b'])
   })
@@ -226,11 +226,11 @@ describe('a pop', () => {
     waiting.send(popRequest({ pollTime: '15000', exp: 'x', queueId: '0' }))
     await nextTurn()
     await send('b')
-    expect(rig.broker.popLongPollingService.size).toBe(1)
+    expect(rig.broker.pop.longPolling.size).toBe(1)
     waiting.destroy()
     await waiting.closed
     await nextTurn()
-    expect(rig.broker.popLongPollingService.size).toBe(0)
+    expect(rig.broker.pop.longPolling.size).toBe(0)
     const other = await rig.connect()
     const { popTime } = (await pop()).extFields
     expect(popTime).toBe(String(rig.clock.now()))
@@ -325,7 +325,7 @@ describe('a pop', () => {
     await rig.clock.advance(INVISIBLE_MILLIS)
     expect(bodies(await pop())).toEqual(['a'])
     expect((await rig.ask(peer, rig.request(215, { topic: 'T' }))).code).toBe(0)
-    expect(rig.broker.inFlightMessages.size).toBe(0)
+    expect(rig.broker.pop.inFlightMessages.size).toBe(0)
     expect(rig.broker.topicConfigManager.selectTopicConfig(RETRY_TOPIC)).toBeUndefined()
     await rig.clock.advance(INVISIBLE_MILLIS)
     expect(rig.stored(RETRY_TOPIC)).toHaveLength(0)
@@ -366,7 +366,7 @@ describe('a pop', () => {
       expect(await answer({ topic: 'Nope' })).toBe(17)
       expect(await answer({ extraInfo: 'x' })).toBe(1)
     }
-    expect(rig.broker.inFlightMessages.size).toBe(1)
+    expect(rig.broker.pop.inFlightMessages.size).toBe(1)
   })
 })
 

@@ -251,7 +251,6 @@ const OWN_SETTINGS = [
   'maxSubscriptionNum',
   'maxConsumerOffsetNum',
   'maxQueueLockNum',
-  'maxHeldPullNum',
   'maxConnectionNum',
   'maxBrokerNum',
   'maxRouteNum',

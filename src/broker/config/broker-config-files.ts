@@ -1,15 +1,13 @@
 import path from 'node:path'
-import type { Clock, Timer } from '../../internal/clock.ts'
-import { type Logger, logText } from '../../internal/logger.ts'
+import type { Timer } from '../../internal/clock.ts'
+import { logText } from '../../internal/logger.ts'
 import { type FastjsonObject, isObject } from '../../protocol/fastjson.ts'
 import { numberOf } from '../../protocol/fastjson-fields.ts'
 import { type TopicConfig, topicConfigSerializeWrapperOf, topicConfigSerializeWrapperText } from '../../protocol/topic-config.ts'
 import { badStore } from '../../store/files/file-ops.ts'
 import { JsonConfigFile } from '../../store/files/json-config-file.ts'
 import { filesOn } from '../../store/files/watched-files.ts'
-import type { SubscriptionGroupManager } from '../client/subscription-group-manager.ts'
-import type { MessageRequestModeManager } from '../loadbalance/message-request-mode-manager.ts'
-import type { ConsumerOffsetManager } from '../offset/consumer-offset-manager.ts'
+import type { BrokerServices } from '../broker-services.ts'
 import { decodeInFlightMessages, encodeInFlightMessages } from '../pop/in-flight-file.ts'
 import type { InFlightMessages } from '../pop/in-flight-messages.ts'
 import {
@@ -20,29 +18,6 @@ import {
   subscriptionGroupsOf
 } from '../slave/slave-tables.ts'
 import { readJavaTimerCheck } from '../timer/java-timer-check.ts'
-import type { TimerMessageStore } from '../timer/timer-message-store.ts'
-import type { TopicConfigManager } from '../topic/topic-config-manager.ts'
-
-export interface BrokerConfigFilesOptions {
-  /** `<root>/config` */
-  folder: string
-  clock: Clock
-  logger: Logger
-  topicConfigManager: TopicConfigManager
-  subscriptionGroupManager: SubscriptionGroupManager
-  consumerOffsetManager: ConsumerOffsetManager
-  messageRequestModeManager: MessageRequestModeManager
-  inFlightMessages: InFlightMessages
-  /** Positions in the delay queues, by level. */
-  delayOffsets: () => Map<number, number>
-  /** What has been delivered of the messages for a point in time. */
-  timerMessageStore: () => TimerMessageStore
-  /** A step of time, ms. */
-  timerPrecisionMs: number
-  /** How often positions are written when they have changed, ms. Java: `flushConsumerOffsetInterval`, `flushDelayOffsetInterval`. */
-  flushConsumerOffsetInterval: number
-  flushDelayOffsetInterval: number
-}
 
 /** The content of the files that say what has been delivered later. */
 interface Delivered {
@@ -57,7 +32,8 @@ interface Delivered {
  * its check points of pops are messages. What we have no use for (`consumerFilter.json`, fields of groups) stays as it is.
  */
 export class BrokerConfigFiles {
-  readonly #options: BrokerConfigFilesOptions
+  readonly #folder: string
+  readonly #broker: BrokerServices
   readonly #topics: JsonConfigFile
   readonly #groups: JsonConfigFile
   readonly #consumerOffsets: JsonConfigFile
@@ -79,9 +55,10 @@ export class BrokerConfigFiles {
   #loaded = false
   #stopped = false
 
-  constructor(options: BrokerConfigFilesOptions) {
-    const { folder, clock, logger } = options
-    this.#options = options
+  constructor(folder: string, broker: BrokerServices) {
+    const { clock, logger } = broker
+    this.#folder = folder
+    this.#broker = broker
     const files = filesOn(clock)
     const file = (name: string): JsonConfigFile => new JsonConfigFile(path.join(folder, name), logger, files)
     this.#topics = file('topics.json')
@@ -99,7 +76,7 @@ export class BrokerConfigFiles {
    * @throws MQClientException (`STORE_DIRECTORY`) naming a file that cannot be read, and what to do.
    */
   load(): boolean {
-    const { topicConfigManager, subscriptionGroupManager, consumerOffsetManager } = this.#options
+    const { topicConfigManager, subscriptionGroupManager, consumerOffsetManager } = this.#broker
     const topics = this.#topics.load()
     const groups = this.#groups.load()
     const offsets = this.#consumerOffsets.load()
@@ -119,18 +96,18 @@ export class BrokerConfigFiles {
       this.#forbiddenTable = objectOf(groups, 'forbiddenTable')
     }
     if (offsets !== undefined) consumerOffsetManager.putAll(consumerOffsetsOf(offsets))
-    if (requestModes !== undefined) this.#options.messageRequestModeManager.load(requestModes)
+    if (requestModes !== undefined) this.#broker.messageRequestModeManager.load(requestModes)
     if (inFlight !== undefined) {
-      this.#options.inFlightMessages.load(decodeInFlightMessages(inFlight), ({ topic, group, queueId }) =>
+      this.#broker.pop.inFlightMessages.load(decodeInFlightMessages(inFlight), ({ topic, group, queueId }) =>
         consumerOffsetManager.queryOffset(group, topic, queueId)
       )
     }
     if (delays !== undefined) {
-      for (const [level, offset] of delayOffsetsOf(delays)) this.#options.delayOffsets().set(level, offset)
+      for (const [level, offset] of delayOffsetsOf(delays)) this.#broker.scheduleMessageService.offsetTable.set(level, offset)
     }
     this.#loadTimer(timer)
     this.#writtenConsumerOffsets = consumerOffsetManager.changes
-    this.#writtenInFlight = this.#options.inFlightMessages.changes
+    this.#writtenInFlight = this.#broker.pop.inFlightMessages.changes
     this.#lastDelivered = this.#delivered()
     this.#writtenDelivered = JSON.stringify(this.#lastDelivered)
     this.#loaded = true
@@ -139,18 +116,19 @@ export class BrokerConfigFiles {
 
   /** Our own positions and those of a Java broker are both true: whoever has come further counts. */
   #loadTimer(own: FastjsonObject | undefined): void {
-    const { folder, timerPrecisionMs, timerMessageStore } = this.#options
+    const { storeConfig, timerMessageStore } = this.#broker
     const ours = own && {
       lastReadTimeMs: numberOf(own, 'lastReadTimeMs'),
       lastTimerQueueOffset: numberOf(own, 'lastTimerQueueOffset')
     }
-    const java = readJavaTimerCheck(path.join(folder, 'timercheck'), timerPrecisionMs)
+    const java = readJavaTimerCheck(path.join(this.#folder, 'timercheck'), storeConfig.timerPrecisionMs)
     const further = java !== undefined && java.lastReadTimeMs > (ours?.lastReadTimeMs ?? 0) ? java : ours
-    if (further !== undefined) timerMessageStore().load(further)
+    if (further !== undefined) timerMessageStore.load(further)
   }
 
   start(): void {
-    const { flushConsumerOffsetInterval, flushDelayOffsetInterval } = this.#options
+    const { flushConsumerOffsetInterval } = this.#broker.config
+    const { flushDelayOffsetInterval } = this.#broker.storeConfig
     this.#every(flushConsumerOffsetInterval, () => this.#persistConsumed())
     this.#every(flushDelayOffsetInterval, () => this.#persistDelivered(false))
   }
@@ -185,16 +163,16 @@ export class BrokerConfigFiles {
 
   /** How groups get messages changed. */
   requestModesChanged(): void {
-    this.#write(this.#requestModes, () => this.#options.messageRequestModeManager.encode())
+    this.#write(this.#requestModes, () => this.#broker.messageRequestModeManager.encode())
   }
 
   #topicTable(): Parameters<typeof topicConfigSerializeWrapperText>[0] {
-    const { topicConfigTable, dataVersion } = this.#options.topicConfigManager
+    const { topicConfigTable, dataVersion } = this.#broker.topicConfigManager
     return { topicConfigTable, dataVersion }
   }
 
   #groupsText(): string {
-    const { dataVersion, table } = this.#options.subscriptionGroupManager
+    const { dataVersion, table } = this.#broker.subscriptionGroupManager
     const groups: Record<string, unknown> = Object.create(null)
     for (const [name, config] of table) {
       const found = objectOf(this.#foundGroups, name)
@@ -205,16 +183,16 @@ export class BrokerConfigFiles {
   }
 
   #delivered(): Delivered {
-    const { delayOffsets, timerMessageStore } = this.#options
+    const { scheduleMessageService, timerMessageStore } = this.#broker
     return {
-      delayOffsets: encodeDelayOffsets(delayOffsets()).toString(),
-      timerOffset: JSON.stringify(timerMessageStore().checkpoint)
+      delayOffsets: encodeDelayOffsets(scheduleMessageService.offsetTable).toString(),
+      timerOffset: JSON.stringify(timerMessageStore.checkpoint)
     }
   }
 
   /** The positions last: what is held is then never newer than they are, see {@link InFlightMessages.load}. */
   async #persistConsumed(): Promise<void> {
-    const { inFlightMessages } = this.#options
+    const { inFlightMessages } = this.#broker.pop
     const { changes } = inFlightMessages
     if (changes !== this.#writtenInFlight) {
       const written = await this.#persist(this.#inFlight, () => encodeInFlightMessages(inFlightMessages.state()))
@@ -224,7 +202,7 @@ export class BrokerConfigFiles {
   }
 
   async #persistConsumerOffsets(): Promise<void> {
-    const { consumerOffsetManager } = this.#options
+    const { consumerOffsetManager } = this.#broker
     const { changes } = consumerOffsetManager
     if (changes === this.#writtenConsumerOffsets) return
     const written = await this.#persist(this.#consumerOffsets, () =>
@@ -252,7 +230,7 @@ export class BrokerConfigFiles {
       await file.persist(encode)
       return true
     } catch (error) {
-      this.#options.logger.error(`${file.path} could not be written: ${logText(error)}`)
+      this.#broker.logger.error(`${file.path} could not be written: ${logText(error)}`)
       return false
     }
   }
@@ -263,12 +241,12 @@ export class BrokerConfigFiles {
     const writing = this.#stopped ? Promise.reject(new Error('the broker is shutting down')) : file.persist(encode)
     this.#writing.add(writing)
     writing
-      .catch((error: unknown) => this.#options.logger.error(`${file.path} could not be written: ${logText(error)}`))
+      .catch((error: unknown) => this.#broker.logger.error(`${file.path} could not be written: ${logText(error)}`))
       .finally(() => this.#stopped || this.#writing.delete(writing))
   }
 
   #every(millis: number, work: () => Promise<void>): void {
-    const timer = this.#options.clock.setTimeout(
+    const timer = this.#broker.clock.setTimeout(
       () => {
         this.#timers.delete(timer)
         void work().then(() => {

@@ -140,7 +140,7 @@ function refusalOf(
       `topic and group have no retry topic: its name would have ${length} characters, at most ${MAX_RETRY_TOPIC} can be stored`
     )
   }
-  const held = broker.inFlightMessages.size + broker.orderedMessages.size
+  const held = broker.pop.held
   if (held >= config.popCkMaxBufferSize) {
     return refuse(
       ResponseCode.POLLING_FULL,
@@ -208,7 +208,7 @@ class Pop {
   }
 
   #pop(): RemotingCommand {
-    const { clock, popLongPollingService, topicConfigManager, store } = this.#broker
+    const { clock, pop, topicConfigManager, store } = this.#broker
     const { group, topic, queueId, maxMsgNums, invisibleTime, initMode, order, attemptId } = this.#header
     const popTime = clock.now()
     const reviveQid = order ? POP_ORDER_REVIVE_QUEUE : this.#number % REVIVE_QUEUES
@@ -235,16 +235,16 @@ class Pop {
       ...(order && { orderCountInfo: collector.orderCountInfo })
     }
     if (!found) return RemotingCommand.response(this.#request, ResponseCode.POLLING_TIMEOUT, 'NO_MESSAGE_IN_QUEUE', ext)
-    if (restNum > 0) popLongPollingService.wakeNext(topic, group, queueId)
+    if (restNum > 0) pop.longPolling.wakeNext(topic, group, queueId)
     const body = messages.length === 1 ? messages[0] : Buffer.concat(messages)
     return RemotingCommand.response(this.#request, ResponseCode.SUCCESS, 'FOUND', ext, body)
   }
 
   /** @returns the answer, made of that of the pop that found nothing, when it may not wait. */
   #wait(outcome: Deferred<OutgoingFrame | undefined>, nothing: RemotingCommand): RemotingCommand | undefined {
-    const { popLongPollingService, logger } = this.#broker
+    const { pop, logger } = this.#broker
     const { group, topic, queueId } = this.#header
-    const result = popLongPollingService.polling({
+    const result = pop.longPolling.polling({
       group,
       topic,
       queueId: Math.max(-1, queueId),

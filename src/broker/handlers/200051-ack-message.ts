@@ -22,7 +22,7 @@ export function ackMessage(broker: BrokerServices): RequestHandler {
       return refuse(ResponseCode.NO_MESSAGE, `offset is illegal, key:${topic}@${queueId}, commit:${offset}, store:${min}~${max}`)
     }
     const { popTime, reviveQid } = popped.proof()
-    if (reviveQid !== POP_ORDER_REVIVE_QUEUE) broker.inFlightMessages.ack(queue, offset, popTime)
+    if (reviveQid !== POP_ORDER_REVIVE_QUEUE) broker.pop.inFlightMessages.ack(queue, offset, popTime)
     else if (!ackInOrder(broker, queue, offset, popTime)) {
       const old = broker.consumerOffsetManager.queryOffset(group, topic, queueId)
       const remark = `offset is illegal, key:${topic}@${group}@${queueId}, old:${old}, commit:${offset}, next:-1, /${connection.remoteAddr}`
@@ -48,25 +48,25 @@ function acknowledge(broker: BrokerServices, ack: BatchAck): void {
   const { bitSet } = ack
   const isSet = (bit: number): boolean => ((bitSet[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0
   if (ack.reviveQid === POP_ORDER_REVIVE_QUEUE) {
-    for (const offset of broker.orderedMessages.heldOffsets(queue)) {
+    for (const offset of broker.pop.orderedMessages.heldOffsets(queue)) {
       if (offset >= ack.startOffset && isSet(offset - ack.startOffset)) ackInOrder(broker, queue, offset, ack.popTime)
     }
     return
   }
-  broker.inFlightMessages.ackAll(queue, ack.startOffset, ack.popTime, isSet)
+  broker.pop.inFlightMessages.ackAll(queue, ack.startOffset, ack.popTime, isSet)
 }
 
 /** @returns false when the pop did not bring the message. */
 function ackInOrder(broker: BrokerServices, queue: PoppedQueue, offset: number, popTime: number): boolean {
-  const { consumerOffsetManager, orderedMessages } = broker
+  const { consumerOffsetManager, pop } = broker
   const { group, topic, queueId } = queue
   if (offset < consumerOffsetManager.queryOffset(group, topic, queueId)) return true
-  const next = orderedMessages.ack(queue, offset, popTime)
+  const next = pop.orderedMessages.ack(queue, offset, popTime)
   if (next === 'illegal') return false
   if (next === undefined) return true
   if (!consumerOffsetManager.hasOffsetReset(group, topic, queueId)) {
     consumerOffsetManager.commitOffset(group, topic, queueId, next)
   }
-  if (!orderedMessages.isBlocked(queue, undefined)) broker.wakePops(queue)
+  if (!pop.orderedMessages.isBlocked(queue, undefined)) pop.wake(queue)
   return true
 }

@@ -29,14 +29,14 @@ export function changeMessageInvisibleTime(broker: BrokerServices): RequestHandl
       const { topic, group, queueId } = queue
       const isConsumed = offset < broker.consumerOffsetManager.queryOffset(group, topic, queueId)
       if (isConsumed) return RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET, NOTHING_CHANGED)
-      broker.orderedMessages.changeInvisibleTime(queue, offset, popTime, invisibleTime)
+      broker.pop.orderedMessages.changeInvisibleTime(queue, offset, popTime, invisibleTime)
       return RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET, {
         popTime: String(popTime),
         invisibleTime: String(now + invisibleTime - popTime),
         reviveQid: String(reviveQid)
       })
     }
-    broker.inFlightMessages.changeInvisibleTime(queue, offset, popTime, now, invisibleTime)
+    broker.pop.inFlightMessages.changeInvisibleTime(queue, offset, popTime, now, invisibleTime)
     return RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET, {
       popTime: String(now),
       invisibleTime: String(invisibleTime),

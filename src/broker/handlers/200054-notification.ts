@@ -33,7 +33,8 @@ interface Wish {
  */
 export function notification(broker: BrokerServices): RequestHandler {
   return (request, connection): MaybePromise<OutgoingFrame | undefined> => {
-    const { clock, config, logger, notificationLongPollingService: waiting } = broker
+    const { clock, config, logger } = broker
+    const waiting = broker.pop.notifications
     const { extFields } = request
     const wish: Wish = {
       group: requiredText(extFields, 'consumerGroup'),
@@ -114,7 +115,7 @@ function hasMessages(broker: BrokerServices, wish: Wish): boolean {
     const queues = only >= 0 ? [only] : Array.from({ length: queueNums(name) }, (_, id) => id)
     return queues.some((id) => {
       const queue = { topic: name, group, queueId: id }
-      if (order && broker.orderedMessages.isBlocked(queue, attemptId)) return false
+      if (order && broker.pop.orderedMessages.isBlocked(queue, attemptId)) return false
       return broker.store.getMaxOffsetInQueue(name, id) > nextOffset(broker, queue)
     })
   }
@@ -127,5 +128,5 @@ function nextOffset(broker: BrokerServices, queue: { topic: string; group: strin
   const { topic, group, queueId } = queue
   const committed = broker.consumerOffsetManager.queryOffset(group, topic, queueId)
   const first = committed >= 0 ? committed : Math.max(0, broker.store.getMinOffsetInQueue(topic, queueId))
-  return Math.max(first, broker.inFlightMessages.nextOffset(queue) ?? 0)
+  return Math.max(first, broker.pop.inFlightMessages.nextOffset(queue) ?? 0)
 }

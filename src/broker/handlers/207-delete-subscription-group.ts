@@ -10,8 +10,7 @@ export function deleteSubscriptionGroup(broker: BrokerServices): RequestHandler 
     const { extFields } = request
     const group = requiredText(extFields, 'groupName')
     broker.subscriptionGroupManager.delete(group)
-    broker.inFlightMessages.forget((queue) => queue.group === group)
-    broker.orderedMessages.forget((queue) => queue.group === group)
+    broker.pop.forget((queue) => queue.group === group)
     broker.messageRequestModeManager.onGroupDeleted(group)
     if (booleanField(extFields, 'cleanOffset') || booleanField(extFields, 'removeOffset')) {
       broker.consumerOffsetManager.cleanOffset(group)

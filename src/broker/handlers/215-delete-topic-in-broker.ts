@@ -28,8 +28,7 @@ export function deleteTopicInBroker(broker: BrokerServices): RequestHandler {
 function deleteTopic(broker: BrokerServices, topic: string): void {
   if (broker.topicConfigManager.selectTopicConfig(topic) === undefined && broker.store.queueNums(topic) === 0) return
   broker.topicConfigManager.deleteTopicConfig(topic)
-  broker.inFlightMessages.forget((queue) => queue.topic === topic)
-  broker.orderedMessages.forget((queue) => queue.topic === topic)
+  broker.pop.forget((queue) => queue.topic === topic)
   broker.messageRequestModeManager.onTopicDeleted(topic)
   broker.consumerOffsetManager.cleanOffsetByTopic(topic)
   broker.store.deleteTopics(new Set([topic]))

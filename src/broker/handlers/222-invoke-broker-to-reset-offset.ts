@@ -49,7 +49,7 @@ export function invokeBrokerToResetOffset(broker: BrokerServices): RequestHandle
     for (const [id, next] of targets) {
       broker.consumerOffsetManager.assignResetOffset(group, topic, id, next)
       broker.pullRequestHoldService.wakeUp(topic, id, group)
-      broker.wakePops({ topic, group, queueId: id })
+      broker.pop.wake({ topic, group, queueId: id })
     }
     return RemotingCommand.response(
       request,

@@ -67,7 +67,8 @@ export class PopCollector {
   }
 
   popQueue(topic: string, queueId: number): void {
-    const { store, orderedMessages, consumerOffsetManager, brokerStatsManager } = this.#broker
+    const { store, consumerOffsetManager, brokerStatsManager } = this.#broker
+    const { orderedMessages } = this.#broker.pop
     const { group, order, attemptId } = this.#wish
     const queue: PoppedQueue = { topic, group, queueId }
     let offset = this.#popOffset(queue)
@@ -102,7 +103,8 @@ export class PopCollector {
   }
 
   #hold(queue: PoppedQueue, offset: number, offsets: readonly number[], next: number): void {
-    const { inFlightMessages, orderedMessages, consumerOffsetManager } = this.#broker
+    const { consumerOffsetManager } = this.#broker
+    const { inFlightMessages, orderedMessages } = this.#broker.pop
     const { order, attemptId, popTime, invisibleTime } = this.#wish
     if (!order) {
       inFlightMessages.popped(queue, offsets, next, popTime, invisibleTime)
@@ -115,7 +117,8 @@ export class PopCollector {
 
   /** Nobody wants what is before `next`. */
   #passed(queue: PoppedQueue, next: number): void {
-    const { inFlightMessages, consumerOffsetManager } = this.#broker
+    const { consumerOffsetManager } = this.#broker
+    const { inFlightMessages } = this.#broker.pop
     const { order, popTime, invisibleTime } = this.#wish
     if (order) consumerOffsetManager.commitOffset(queue.group, queue.topic, queue.queueId, next)
     else inFlightMessages.popped(queue, [], next, popTime, invisibleTime)
@@ -123,12 +126,12 @@ export class PopCollector {
 
   #forget({ topic, group, queueId }: PoppedQueue): void {
     const isMeant = (other: PoppedQueue): boolean => other.topic === topic && other.group === group && other.queueId === queueId
-    this.#broker.inFlightMessages.forget(isMeant)
-    this.#broker.orderedMessages.forget(isMeant)
+    this.#broker.pop.forget(isMeant)
   }
 
   #popOffset({ topic, group, queueId }: PoppedQueue): number {
-    const { store, consumerOffsetManager, inFlightMessages } = this.#broker
+    const { store, consumerOffsetManager } = this.#broker
+    const { inFlightMessages } = this.#broker.pop
     const reset = consumerOffsetManager.queryThenEraseResetOffset(group, topic, queueId)
     if (reset !== undefined) {
       this.#forget({ topic, group, queueId })
