@@ -22,7 +22,8 @@ import type { BrokerServices } from '../broker-services.ts'
 import { parseSubscription } from '../client/subscription.ts'
 import { type MessageFilter, messageFilter } from '../filter/message-filter.ts'
 import { PopCollector } from '../pop/pop-collector.ts'
-import { FAQ, REJECTED } from '../remarks.ts'
+import { popRefusal } from '../pop/pop-refusal.ts'
+import { REJECTED } from '../remarks.ts'
 
 /** Most messages that one pop may ask for. */
 const MAX_MSG_NUMS = 32
@@ -101,7 +102,7 @@ function refusalOf(
   header: PopRequest
 ): RemotingCommand | undefined {
   const { config, brokerIP } = broker
-  const { group, topic, queueId } = header
+  const { group, topic } = header
   const refuse = (code: number, remark: string): RemotingCommand =>
     RemotingCommand.response(request, code, remark, NOTHING_POPPED)
   if (broker.storeConfig.brokerRole === 'SLAVE') return refuse(ResponseCode.SYSTEM_BUSY, REJECTED)
@@ -114,25 +115,8 @@ function refusalOf(
   if (header.maxMsgNums > MAX_MSG_NUMS) {
     return refuse(ResponseCode.INVALID_PARAMETER, `the broker[${brokerIP}] pop message's num is greater than ${MAX_MSG_NUMS}`)
   }
-  const topicConfig = broker.topicConfigManager.selectTopicConfig(topic)
-  if (topicConfig === undefined) {
-    return refuse(ResponseCode.TOPIC_NOT_EXIST, `topic[${topic}] not exist, apply first please! ${FAQ}`)
-  }
-  if (!isReadable(topicConfig.perm)) {
-    return refuse(ResponseCode.NO_PERMISSION, `the topic[${topic}] peeking message is forbidden`)
-  }
-  if (queueId >= topicConfig.readQueueNums) {
-    return refuse(
-      ResponseCode.INVALID_PARAMETER,
-      `queueId[${queueId}] is illegal, topic:[${topic}] topicConfig.readQueueNums:[${topicConfig.readQueueNums}] ` +
-        `consumer:[/${connection.remoteAddr}]`
-    )
-  }
-  const groupConfig = broker.subscriptionGroupManager.findSubscriptionGroupConfig(group)
-  if (groupConfig === undefined) {
-    return refuse(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, `subscription group [${group}] does not exist, ${FAQ}`)
-  }
-  if (!groupConfig.consumeEnable) return refuse(ResponseCode.NO_PERMISSION, `subscription group no permission, ${group}`)
+  const refusal = popRefusal(broker, header, connection)
+  if (refusal !== undefined) return refuse(refusal.code, refusal.remark)
   const { length } = buildPopRetryTopic(topic, group)
   if (length > MAX_RETRY_TOPIC) {
     return refuse(

@@ -16,13 +16,10 @@ import { buildPopRetryTopic } from '../../protocol/pop-extra-info.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
-import { FAQ, NOT_SET } from '../remarks.ts'
+import { type PopTarget, popRefusal } from '../pop/pop-refusal.ts'
+import { NOT_SET } from '../remarks.ts'
 
-interface Wish {
-  group: string
-  topic: string
-  /** Below 0 for any. */
-  queueId: number
+interface Wish extends PopTarget {
   order: boolean
   attemptId: string | undefined
 }
@@ -57,25 +54,8 @@ export function notification(broker: BrokerServices): RequestHandler {
     if (!isReadable(config.brokerPermission)) {
       return refuse(ResponseCode.NO_PERMISSION, `the broker[${broker.brokerIP}] peeking message is forbidden`)
     }
-    const topicConfig = broker.topicConfigManager.selectTopicConfig(topic)
-    if (topicConfig === undefined) {
-      return refuse(ResponseCode.TOPIC_NOT_EXIST, `topic[${topic}] not exist, apply first please! ${FAQ}`)
-    }
-    if (!isReadable(topicConfig.perm)) {
-      return refuse(ResponseCode.NO_PERMISSION, `the topic[${topic}] peeking message is forbidden`)
-    }
-    if (queueId >= topicConfig.readQueueNums) {
-      return refuse(
-        ResponseCode.INVALID_PARAMETER,
-        `queueId[${queueId}] is illegal, topic:[${topic}] topicConfig.readQueueNums:[${topicConfig.readQueueNums}] ` +
-          `consumer:[/${connection.remoteAddr}]`
-      )
-    }
-    const groupConfig = broker.subscriptionGroupManager.findSubscriptionGroupConfig(group)
-    if (groupConfig === undefined) {
-      return refuse(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, `subscription group [${group}] does not exist, ${FAQ}`)
-    }
-    if (!groupConfig.consumeEnable) return refuse(ResponseCode.NO_PERMISSION, `subscription group no permission, ${group}`)
+    const refusal = popRefusal(broker, wish, connection)
+    if (refusal !== undefined) return refuse(refusal.code, refusal.remark)
 
     const waits = request.isOneway ? 0 : Math.min(bornTime + pollTime - clock.now(), pollTime)
     const deadline = clock.monotonic() + Math.max(0, waits)
