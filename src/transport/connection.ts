@@ -5,9 +5,8 @@ import { RemotingCommandException, RemotingSendRequestException, RemotingTimeout
 import type { Logger } from '../internal/logger.ts'
 import { logText } from '../internal/logger.ts'
 import type { TimerWheel } from '../internal/timer-wheel.ts'
-import { nextTick, nextTurn } from '../internal/turns.ts'
+import { nextTick } from '../internal/turns.ts'
 import type { FrameLimits } from '../protocol/frame-reader.ts'
-import { FrameReader } from '../protocol/frame-reader.ts'
 import type { HostAddress } from '../protocol/host-address.ts'
 import { hostAddress } from '../protocol/host-address.ts'
 import type { OutgoingFrame } from '../protocol/outgoing-frame.ts'
@@ -16,6 +15,7 @@ import { abortable } from './abortable.ts'
 import type { ByteReceiver } from './byte-receiver.ts'
 import type { WatchLimits, WatchVerdict } from './connection-watch.ts'
 import { ConnectionWatch } from './connection-watch.ts'
+import { FrameIntake } from './frame-intake.ts'
 import type { ConnectionJournal, FrameJournal } from './frame-journal.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { guard } from './guard.ts'
@@ -29,12 +29,6 @@ import type { TurnBudget } from './turn-budget.ts'
 export type { OutgoingRequest, ResponseCallback } from './in-flight-table.ts'
 
 const GO_AWAY = 1500
-
-/**
- * A connection that has brought so many frames goes on in the next turn of the event loop. Node alone reads up to 2 MiB in a turn,
- * which tens of thousands of small requests fill: a second in which nobody else is served.
- */
-const FRAMES_A_TURN = 512
 
 /** What a connection gets from the client or server that owns it. */
 export interface ConnectionOwner {
@@ -66,7 +60,7 @@ export class Connection {
   readonly #owner: ConnectionOwner
   readonly #socket: NetworkSocket
   readonly #writer: FrameWriter
-  readonly #reader: FrameReader
+  readonly #intake: FrameIntake
   readonly #inFlight = new InFlightTable()
   readonly #watch: ConnectionWatch
   readonly #state
@@ -84,13 +78,7 @@ export class Connection {
   #mute = false
   #closeError: RocketMQError | undefined
   #retired = false
-  /** Not read because too much waits to be written. */
-  #paused = false
-  /** Not read until the next turn of the event loop. */
-  #yielding = false
-  #framesAtYield = 0
   #silentTimeouts = 0
-  #frames = 0
   /** The peer ended it. */
   #hungUp = false
   /** Reads so far; a request remembers how many there were when it left. */
@@ -116,11 +104,14 @@ export class Connection {
       (error) => this.#onSocketError(error),
       this.#journal
     )
-    this.#reader = new FrameReader(
-      owner.limits,
-      (bytes, start, end) => this.#onFrame(bytes, start, end),
-      () => this.#mayGoOn()
-    )
+    this.#intake = new FrameIntake(socket, {
+      clock: owner.clock,
+      limits: owner.limits,
+      turn: owner.turn,
+      onFrame: (bytes, start, end) => this.#onFrame(bytes, start, end),
+      onTaken: (at, begun, frames) => this.#onTaken(at, begun, frames),
+      onBroken: (error) => this.#broken(error)
+    })
     this.#watch = new ConnectionWatch(
       owner.wheel,
       owner.watch,
@@ -178,10 +169,7 @@ export class Connection {
   send(frame: OutgoingFrame): boolean {
     if (this.#mute) return !this.#closed
     this.#writer.append(frame, this.#owner.limits.maxFrameLength)
-    if (!this.#paused && this.#writer.bytesQueued > this.#owner.readWatermark) {
-      this.#paused = true
-      this.#socket.pause()
-    }
+    if (this.#writer.bytesQueued > this.#owner.readWatermark) this.#intake.hold()
     return true
   }
 
@@ -195,7 +183,7 @@ export class Connection {
   mute(): void {
     if (this.#mute) return
     this.#mute = true
-    this.#paused = false
+    this.#intake.stop()
     this.#socket.pause()
   }
 
@@ -290,6 +278,7 @@ export class Connection {
     if (this.#closed) return
     this.#closed = true
     this.#mute = true
+    this.#intake.stop()
     this.#closeError = error
     if (error === undefined) this.#writer.flush()
     const handed = this.#writer.handed
@@ -319,53 +308,19 @@ export class Connection {
     state.lastRead = now
     this.#reads++
     this.#silentTimeouts = 0
-    this.#read(now, chunk)
+    this.#intake.push(chunk, now)
   }
 
-  /** Takes the frames of a chunk, or of what was left of the last one, until it may not go on. */
-  #read(now: number, chunk?: Buffer): void {
+  #onTaken(now: number, begun: number, frames: boolean): void {
     const state = this.#state
-    const frames = this.#frames
-    this.#owner.turn?.begin(now)
-    try {
-      if (chunk === undefined) this.#reader.goOn()
-      else this.#reader.push(chunk)
-    } catch (error) {
-      this.#broken(error)
-      return
-    }
-    if (this.#reader.stopped || this.#frames - this.#framesAtYield >= FRAMES_A_TURN) this.#yield()
-    if (this.#reader.pendingBytes === 0) state.frameSince = -1
-    else if (state.frameSince < 0 || this.#frames !== frames) {
+    if (begun === 0) state.frameSince = -1
+    else if (state.frameSince < 0 || frames) {
       state.frameSince = now
       this.#watch.frameBegan(now)
     }
   }
 
-  #mayGoOn(): boolean {
-    if (this.#mute) return true
-    return !this.#paused && this.#frames - this.#framesAtYield < FRAMES_A_TURN && this.#owner.turn?.spent !== true
-  }
-
-  #yield(): void {
-    if (this.#mute || this.#yielding) return
-    this.#yielding = true
-    this.#socket.pause()
-    nextTurn(() => this.#goOn())
-  }
-
-  #goOn(): void {
-    this.#yielding = false
-    this.#framesAtYield = this.#frames
-    // What waits to be written goes first: it goes on from #onWritten then.
-    if (this.#mute || this.#paused) return
-    if (this.#reader.stopped) this.#read(this.#owner.clock.monotonic())
-    if (!this.#yielding && !this.#paused && !this.#mute) this.#socket.resume()
-  }
-
   #onFrame(bytes: Buffer, start: number, end: number): void {
-    if (this.#mute) return
-    this.#frames++
     const command = RemotingCommand.decode(bytes, start, end)
     if (this.#journal !== undefined) this.#journal.received(bytes, start, end, command.isResponse)
     if (this.#bytesAreLent) {
@@ -438,7 +393,7 @@ export class Connection {
       this.close()
       return
     }
-    if (this.#paused) {
+    if (this.#intake.held) {
       this.#watch.frameBegan(this.#owner.clock.monotonic())
       return
     }
@@ -448,11 +403,10 @@ export class Connection {
   #onWritten(): void {
     const state = this.#state
     state.lastWrite = this.#owner.clock.monotonic()
-    if (this.#paused && this.#writer.bytesQueued * 2 <= this.#owner.readWatermark) {
-      this.#paused = false
+    if (this.#intake.held && this.#writer.bytesQueued * 2 <= this.#owner.readWatermark) {
       // While we did not read, the peer could not finish its frame.
       if (state.frameSince >= 0) state.frameSince = state.lastWrite
-      this.#yield()
+      this.#intake.release()
     }
   }
 
