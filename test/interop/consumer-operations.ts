@@ -369,7 +369,7 @@ export const OPERATIONS: Record<string, Operation> = {
         read: undefined,
         ends,
         got: bodiesOf(consumers.of(topic)),
-        committed: await offsetsOf(rig.brokerAddr, topic)
+        committed: await eventually(() => offsetsOf(rig.brokerAddr, topic), readAll)
       }
     },
     expected: () => ({
@@ -387,7 +387,7 @@ export const OPERATIONS: Record<string, Operation> = {
       const { consumers, topic, client } = rig
       const sent = await send(rig, 0, 12)
       const { ends, ...rest } = await consumers.read(topic, { group: topic, topic, queues: QUEUES })
-      const committed = client === 'go' ? undefined : await offsetsOf(rig.brokerAddr, topic)
+      const committed = client === 'go' ? undefined : await eventually(() => offsetsOf(rig.brokerAddr, topic), readAll)
       const got = bodiesOf(consumers.of(topic))
       return { ...rest, read: undefined, ends, got: got.length === sent.length, committed }
     },
@@ -414,8 +414,10 @@ const DEAD_PROPERTIES = [...OWN_PROPERTIES, ...BROKER_PROPERTIES, ...RETRY_PROPE
 /** A client takes 10 s to set its positions back, and looks for its queues 20 to 30 s later. */
 const RESET_MILLIS = 48_000
 
-/** Eight messages are consumed. */
+/** Eight messages are consumed. Positions are sent without waiting for an answer. */
 const atEnd = (offsets: number[]): boolean => offsets.every((offset) => offset === 2)
+/** Twelve are. */
+const readAll = (offsets: number[]): boolean => offsets.every((offset) => offset === 3)
 
 function timesAndGap(topic: string, messages: ConsumedMessage[], least: number): unknown {
   const [first, second] = messages
