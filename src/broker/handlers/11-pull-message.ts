@@ -19,7 +19,7 @@ import type { SubscriptionGroupConfig } from '../client/subscription-group-manag
 import { type MessageFilter, messageFilter } from '../filter/message-filter.ts'
 import { Sql92SyntaxError } from '../filter/sql92-tokens.ts'
 import type { AbortProcessException, BrokerConsumeMessageContext } from '../hooks/broker-hooks.ts'
-import { FAQ, REJECTED } from '../remarks.ts'
+import { FAQ, illegalReadQueue, REJECTED, topicNotExist } from '../remarks.ts'
 
 /** Java's `PullSysFlag`. */
 const COMMIT_OFFSET = 1
@@ -86,7 +86,7 @@ function pull(
   }
   const topicConfig = broker.topicConfigManager.selectTopicConfig(header.topic)
   if (topicConfig === undefined) {
-    return refuse(ResponseCode.TOPIC_NOT_EXIST, `topic[${header.topic}] not exist, apply first please! ${FAQ}`)
+    return refuse(ResponseCode.TOPIC_NOT_EXIST, topicNotExist(header.topic))
   }
   if (!isReadable(topicConfig.perm)) {
     return refuse(ResponseCode.NO_PERMISSION, `the topic[${header.topic}] pulling message is forbidden`, {
@@ -96,8 +96,7 @@ function pull(
   if (header.queueId < 0 || header.queueId >= topicConfig.readQueueNums) {
     return refuse(
       ResponseCode.INVALID_PARAMETER,
-      `queueId[${header.queueId}] is illegal, topic:[${header.topic}] topicConfig.readQueueNums:[${topicConfig.readQueueNums}] ` +
-        `consumer:[/${connection.remoteAddr}]`
+      illegalReadQueue(header.topic, header.queueId, topicConfig.readQueueNums, connection.remoteAddr)
     )
   }
   const subscription = subscriptionOf(broker, header, groupConfig, refuse)

@@ -2,7 +2,7 @@ import { ResponseCode } from '../../protocol/codes.ts'
 import { isReadable } from '../../protocol/perm.ts'
 import type { Connection } from '../../transport/connection.ts'
 import type { BrokerServices } from '../broker-services.ts'
-import { FAQ } from '../remarks.ts'
+import { FAQ, illegalReadQueue, topicNotExist } from '../remarks.ts'
 import { Refusal } from '../send/message-check.ts'
 
 /** What pops and notifications name. */
@@ -21,17 +21,14 @@ export function popRefusal(
 ): Refusal | undefined {
   const topicConfig = broker.topicConfigManager.selectTopicConfig(topic)
   if (topicConfig === undefined) {
-    return new Refusal(ResponseCode.TOPIC_NOT_EXIST, `topic[${topic}] not exist, apply first please! ${FAQ}`)
+    return new Refusal(ResponseCode.TOPIC_NOT_EXIST, topicNotExist(topic))
   }
   if (!isReadable(topicConfig.perm)) {
     return new Refusal(ResponseCode.NO_PERMISSION, `the topic[${topic}] peeking message is forbidden`)
   }
   const { readQueueNums } = topicConfig
   if (queueId >= readQueueNums) {
-    return new Refusal(
-      ResponseCode.INVALID_PARAMETER,
-      `queueId[${queueId}] is illegal, topic:[${topic}] topicConfig.readQueueNums:[${readQueueNums}] consumer:[/${remoteAddr}]`
-    )
+    return new Refusal(ResponseCode.INVALID_PARAMETER, illegalReadQueue(topic, queueId, readQueueNums, remoteAddr))
   }
   const groupConfig = broker.subscriptionGroupManager.findSubscriptionGroupConfig(group)
   if (groupConfig === undefined) {
