@@ -32,6 +32,10 @@ export function heartBeat(broker: BrokerServices): RequestHandler {
     // One group that finds no room keeps no other out.
     let refused: unknown
     let refusals = 0
+    const refuse = (error: unknown): void => {
+      refused = error
+      if (++refusals === MAX_REFUSALS) throw error
+    }
     for (const consumer of heartbeat.consumerDataSet) {
       const known = fingerprints.get(consumer.groupName)
       if (fingerprint !== 0 && known !== undefined && known !== fingerprint) subscriptionChanged = true
@@ -41,8 +45,7 @@ export function heartBeat(broker: BrokerServices): RequestHandler {
           fingerprints.set(consumer.groupName, fingerprint)
         }
       } catch (error) {
-        refused = error
-        if (++refusals === MAX_REFUSALS) throw error
+        refuse(error)
       }
     }
     if (fingerprints.size > broker.config.maxSubscriptionGroupNum) forgetDeleted(broker, fingerprints)
@@ -51,8 +54,7 @@ export function heartBeat(broker: BrokerServices): RequestHandler {
         try {
           broker.producerManager.registerProducer(groupName, channelInfo(broker, request, connection, heartbeat.clientID))
         } catch (error) {
-          refused = error
-          if (++refusals === MAX_REFUSALS) throw error
+          refuse(error)
         }
       } else {
         broker.logger.warn(

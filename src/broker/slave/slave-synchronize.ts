@@ -89,19 +89,25 @@ export class SlaveSynchronize {
     await this.#sync(addr, 'consumer groups', RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, (body) =>
       this.#takeGroups(addr, body)
     )
-    await this.#sync(addr, 'request modes', RequestCode.GET_ALL_MESSAGE_REQUEST_MODE, (body) => {
+    const takeModes = (body: Uint8Array | undefined): void =>
       this.#options.messageRequestModeManager.replaceAll(parseFastjsonObject(body, 'the request modes'))
-    })
+    // Nobody pops at a master of 4.x.
+    await this.#sync(addr, 'request modes', RequestCode.GET_ALL_MESSAGE_REQUEST_MODE, takeModes, { since5: true })
   }
 
-  async #sync(addr: string, what: string, code: number, take: (body: Uint8Array | undefined) => void): Promise<void> {
+  /** @param options `since5`: masters of 4.x do not know the code, and have no such table. */
+  async #sync(
+    addr: string,
+    what: string,
+    code: number,
+    take: (body: Uint8Array | undefined) => void,
+    { since5 = false } = {}
+  ): Promise<void> {
     if (this.#stopped || addr !== this.#masterAddr) return
     const { client, logger } = this.#options
     try {
       const response = await client.invoke(addr, RemotingCommand.request(code), TIMEOUT)
-      // A master of 4.x: nobody pops there.
-      const isPops = code === RequestCode.GET_ALL_MESSAGE_REQUEST_MODE
-      if (isPops && response.code === ResponseCode.REQUEST_CODE_NOT_SUPPORTED) return
+      if (since5 && response.code === ResponseCode.REQUEST_CODE_NOT_SUPPORTED) return
       if (response.code !== ResponseCode.SUCCESS) {
         throw new RemotingCommandException(`answered with code ${response.code}: ${response.remark ?? ''}`, {
           code: 'BAD_ANSWER'
