@@ -7,6 +7,19 @@ import { closeAfterEach, rejection, startCluster, startProducer } from '../suppo
 closeAfterEach()
 
 const message = (): Message => new Message({ topic: 'T', body: 'x' })
+
+/** Two brokers, of which `a` was killed, so that the name server has forgotten it, and the producer too. */
+async function withoutBrokerA() {
+  const clock = new HeldClock()
+  const cluster = await startCluster({ brokers: ['a', 'b'], clock })
+  const [a, b] = cluster.brokers
+  const producer = await startProducer(cluster, { topics: ['T'] })
+  await clock.advance(20)
+  await a.kill()
+  cluster.registered = ['b']
+  for (let i = 0; i < 8; i++) expect((await producer.send(message())).messageQueue.brokerName).toBe('b')
+  return { clock, cluster, a, b, producer }
+}
 const lookups = (cluster: FakeCluster): number => cluster.lookups.filter((topic) => topic === 'T').length
 
 describe('the route after a send that did not reach its broker', () => {
@@ -26,15 +39,7 @@ describe('the route after a send that did not reach its broker', () => {
   })
 
   it('net-N1 is looked up again in the seconds that follow, so that a broker that comes back is used long before the next poll', async () => {
-    const clock = new HeldClock()
-    const cluster = await startCluster({ brokers: ['a', 'b'], clock })
-    const [a, b] = cluster.brokers
-    const producer = await startProducer(cluster, { topics: ['T'] })
-    await clock.advance(20)
-    // The name server forgets a broker that breaks its connection.
-    await a.kill()
-    cluster.registered = ['b']
-    for (let i = 0; i < 8; i++) expect((await producer.send(message())).messageQueue.brokerName).toBe('b')
+    const { clock, cluster, a, b, producer } = await withoutBrokerA()
     await a.restart()
     cluster.registered = undefined
     const before = a.sends.length
@@ -50,14 +55,7 @@ describe('the route after a send that did not reach its broker', () => {
   })
 
   it('net-N1 a broker that is back before its name server lists it again takes what no other broker can', async () => {
-    const clock = new HeldClock()
-    const cluster = await startCluster({ brokers: ['a', 'b'], clock })
-    const [a, b] = cluster.brokers
-    const producer = await startProducer(cluster, { topics: ['T'] })
-    await clock.advance(20)
-    await a.kill()
-    cluster.registered = ['b']
-    for (let i = 0; i < 8; i++) expect((await producer.send(message())).messageQueue.brokerName).toBe('b')
+    const { clock, a, b, producer } = await withoutBrokerA()
     await a.restart()
     await b.kill()
     const { messageQueue } = await producer.send(message())
