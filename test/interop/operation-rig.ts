@@ -63,7 +63,12 @@ export const offsetsOf = (brokerAddr: string, topic: string): Promise<number[]> 
     })
   )
 
-export async function createTopic(brokerAddr: string, topic: string, queues: number): Promise<void> {
+export async function createTopic(
+  brokerAddr: string,
+  topic: string,
+  queues: number,
+  more: Record<string, string> = {}
+): Promise<void> {
   const answer = await invoke(brokerAddr, UPDATE_AND_CREATE_TOPIC, {
     topic,
     defaultTopic: 'TBW102',
@@ -72,7 +77,8 @@ export async function createTopic(brokerAddr: string, topic: string, queues: num
     perm: '6',
     topicFilterType: 'SINGLE_TAG',
     topicSysFlag: '0',
-    order: 'false'
+    order: 'false',
+    ...more
   })
   if (answer.code !== 0) throw new Error(`topic ${topic}: ${answer.code} ${answer.remark}`)
 }

@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import {
   DefaultMQProducer,
@@ -11,11 +10,12 @@ import {
 } from '../../dist/index.js'
 import { freePort, startProgram, temporaryDirectory } from './harness/java.js'
 import type { LineProcess } from './harness/processes.js'
-import { awaitRoute, openRemoting, pullTopic } from './harness/remoting.js'
+import { awaitRoute } from './harness/remoting.js'
+import { createTopic } from './operation-rig.ts'
+import { pullUntil, QUEUES } from './support.ts'
 
 // The remoting port of RocketMQ 5.3.3's proxy, which is name server and broker in one to its clients, in front of the real broker.
 
-const QUEUES = 4
 const TYPES = ['NORMAL', 'DELAY', 'FIFO', 'TRANSACTION'] as const
 const topicOf = (type: (typeof TYPES)[number]): string => `Proxied-${type}`
 const real = inject('real')
@@ -25,23 +25,10 @@ let proxy: LineProcess
 let proxyAddr: string
 
 beforeAll(async () => {
-  const broker = await openRemoting(real.brokerAddr)
   for (const type of TYPES) {
-    const extFields = {
-      topic: topicOf(type),
-      defaultTopic: 'TBW102',
-      readQueueNums: String(QUEUES),
-      writeQueueNums: String(QUEUES),
-      perm: '6',
-      topicFilterType: 'SINGLE_TAG',
-      topicSysFlag: '0',
-      order: 'false',
-      attributes: `+message.type=${type}`
-    }
-    expect(await broker.invoke({ code: 17, extFields })).toMatchObject({ code: 0 })
+    await createTopic(real.brokerAddr, topicOf(type), QUEUES, { attributes: `+message.type=${type}` })
     await awaitRoute(real.namesrvAddr, topicOf(type))
   }
-  broker.close()
   const remotingListenPort = await freePort()
   const config = {
     rocketMQClusterName: 'DefaultCluster',
@@ -71,14 +58,10 @@ afterAll(async () => {
   home.remove()
 })
 
-/** What the broker behind the proxy holds, when it holds `count`, at most 20 s later. */
+/** What the broker behind the proxy holds, when it holds `count`. */
 async function stored(topic: string, count: number): Promise<string[]> {
-  for (let tries = 0; ; tries++) {
-    const messages = await pullTopic(real.brokerAddr, topic, QUEUES)
-    if (messages.length >= count || tries === 200)
-      return messages.map(({ body }) => Buffer.from(body, 'base64').toString()).sort()
-    await pause(100)
-  }
+  const messages = await pullUntil(real.brokerAddr, topic, count)
+  return messages.map(({ body }) => Buffer.from(body, 'base64').toString()).sort()
 }
 
 const options = (producerGroup: string) => ({ producerGroup, namesrvAddr: proxyAddr, sendMsgTimeout: 10_000 })

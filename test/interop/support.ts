@@ -1,7 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { CLIENT_VERSIONS, type ReadMessage, startProgram } from './harness/java.js'
 import { LineProcess } from './harness/processes.js'
-import type { StoredMessage } from './harness/remoting.js'
+import { pullTopic, type StoredMessage } from './harness/remoting.js'
 import { nodePeerDirectory } from './harness/tools.js'
 
 /** Foreign producers: the Java clients by version, and ali-ons. */
@@ -141,4 +142,13 @@ export function keptOf(stored: StoredMessage[]): Record<string, unknown> {
       return [properties.case, { ...rest, hasUniqKey: uniqKey !== undefined, sysFlag, bodyCRC }]
     })
   )
+}
+
+/** Pulls until the topic holds `count` messages, at most 20 s. */
+export async function pullUntil(brokerAddr: string, topic: string, count: number): Promise<StoredMessage[]> {
+  for (let tries = 0; ; tries++) {
+    const messages = await pullTopic(brokerAddr, topic, QUEUES)
+    if (messages.length >= count || tries === 200) return messages
+    await delay(100)
+  }
 }

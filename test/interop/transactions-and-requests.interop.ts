@@ -11,8 +11,8 @@ import {
 import { CLIENT_VERSIONS, type PullReader, startProgram, startPullReader, temporaryDirectory } from './harness/java.js'
 import { type OurBroker, startOurBroker } from './harness/ours.js'
 import type { LineProcess } from './harness/processes.js'
-import { pullTopic, type StoredMessage } from './harness/remoting.js'
-import { QUEUES, topicOf } from './support.ts'
+import { pullTopic } from './harness/remoting.js'
+import { pullUntil, QUEUES, topicOf } from './support.ts'
 
 const { COMMIT_MESSAGE, ROLLBACK_MESSAGE, UNKNOW } = LocalTransactionState
 const real = inject('real')
@@ -40,15 +40,6 @@ afterAll(async () => {
 /** A Java program of this suite. */
 function java(main: string, version: string, namesrvAddr: string, topic: string): LineProcess {
   return startProgram({ main, version, args: ['--namesrv', namesrvAddr, '--topic', topic, '--peer', version], home: home.path })
-}
-
-/** Pulls until the topic holds `count` messages, at most 20 s. */
-async function pullUntil(brokerAddr: string, topic: string, count: number): Promise<StoredMessage[]> {
-  for (let tries = 0; ; tries++) {
-    const messages = await pullTopic(brokerAddr, topic, QUEUES)
-    if (messages.length >= count || tries === 200) return messages
-    await setTimeout(100)
-  }
 }
 
 describe('our transaction producer → RocketMQ', () => {
