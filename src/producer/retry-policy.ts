@@ -30,15 +30,28 @@ const FINAL_CODES = new Set([
  */
 export function isRetryable(error: RocketMQError, retryResponseCodes: ReadonlySet<number>): boolean {
   if (FINAL_CODES.has(error.code)) return false
-  if (error instanceof MQBrokerException) return retryResponseCodes.has(error.responseCode)
+  if (error instanceof MQBrokerException) return retryResponseCodes.has(error.responseCode) || missesQueue(error)
   if (error instanceof RemotingCommandException) return error.maybeStored
   if (error instanceof MQClientException) return true
   return error.responseCode === -1 || retryResponseCodes.has(error.responseCode)
 }
 
-/** Whether the route may be to blame: the request did not reach its broker, the broker did not answer, or there is none of that name. */
+/**
+ * Whether the broker has not got the queue (code 29 of 5.x, 1 of 4.x), and so has stored nothing: its topic has fewer queues than our route
+ * says. That is so after its queues were reduced, and where the topic became known between our lookup of it and that of the topic new ones
+ * are modelled on. Java's producer fails sends to such queues until its next poll.
+ */
+function missesQueue(error: RocketMQError): boolean {
+  return error instanceof MQBrokerException && error.message.includes('request queueId[')
+}
+
+/**
+ * Whether the route may be to blame: the request did not reach its broker, the broker did not answer or has not got the queue, or there is
+ * none of that name.
+ */
 export function doubtsRoute(error: RocketMQError): boolean {
   return (
+    missesQueue(error) ||
     error instanceof RemotingConnectException ||
     error instanceof RemotingSendRequestException ||
     error instanceof RemotingTimeoutException ||

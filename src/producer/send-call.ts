@@ -68,7 +68,7 @@ export class SendCall implements RegisteredCall, AbortListener, CallHolder {
   attempts: SendAttempt[] = NO_ATTEMPTS
   brokersSent: string[] = NO_BROKERS
   maybeStored = false
-  /** An attempt did not reach its broker, or got no answer: the route may be out of date. */
+  /** An attempt did not reach its broker or queue, or got no answer: the route may be out of date. */
   routeInDoubt = false
   /** Stored, but not flushed or replicated in time; the outcome when sending it again fails. */
   storedResult: SendResult | undefined = undefined

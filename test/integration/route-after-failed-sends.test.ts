@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { HeldClock } from '../../src/internal/held-clock.ts'
+import { LoopbackBroker } from '../../src/loopback/loopback-broker.ts'
+import { DefaultMQProducer } from '../../src/producer/default-mq-producer.ts'
 import { Message } from '../../src/protocol/message.ts'
+import { MessageQueue } from '../../src/protocol/message-queue.ts'
 import type { FakeCluster } from '../support/fake-cluster.ts'
 import { closeAfterEach, rejection, startCluster, startProducer } from '../support/producers.ts'
 
@@ -82,6 +85,21 @@ describe('the route after a send that did not reach its broker', () => {
     await clock.advance(100)
     await rejection(producer.send(message()))
     expect(lookups(cluster) - before).toBe(2)
+  })
+
+  it('net-N1 is looked up when the broker has fewer queues than it says, and the send goes to one that is there', async () => {
+    await using broker = await LoopbackBroker.start({ topics: { T: { queues: 4 } } })
+    await using producer = new DefaultMQProducer({ producerGroup: 'p', ...broker.clientOptions() })
+    await using admin = new DefaultMQProducer({ producerGroup: 'admin', ...broker.clientOptions() })
+    await producer.start()
+    await admin.start()
+    await producer.send(message())
+    await admin.createTopic('TBW102', 'T', 1)
+    for (let i = 0; i < 8; i++) expect((await producer.send(message())).messageQueue.queueId).toBe(0)
+    expect(producer.stats.retries).toBe(1)
+    // Where the caller chose the queue there is no other.
+    const queue = new MessageQueue('T', 'broker-a', 3)
+    expect(await rejection(producer.send(message(), { queue }))).toMatchObject({ responseCode: 29, maybeStored: false })
   })
 
   it('net-N1 a silent name server takes at most half a second of a retry', async () => {

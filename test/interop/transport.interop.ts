@@ -44,14 +44,18 @@ async function failure(options: Partial<DefaultMQProducerOptions>): Promise<Rock
   throw new Error('it was sent')
 }
 
-/** The route exists a moment after the broker has booted. */
+/**
+ * The route exists a moment after the broker has booted. A broker that registers between the lookup of a topic and that of the topic which new
+ * ones are modelled on is sent to with the queues of the latter.
+ */
 async function sendOnceRouted(options: Partial<DefaultMQProducerOptions>): Promise<SendResult> {
   const end = performance.now() + 30_000
   for (;;) {
     try {
       return await send(options)
     } catch (error) {
-      if ((error as RocketMQError).code !== 'NO_ROUTE' || performance.now() > end) throw error
+      const { code, responseCode } = error as RocketMQError
+      if ((code !== 'NO_ROUTE' && responseCode !== 29) || performance.now() > end) throw error
     }
   }
 }

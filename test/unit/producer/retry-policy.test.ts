@@ -29,6 +29,10 @@ describe('retry policy', () => {
     }
     for (const responseCode of [13, 3, 29, 215])
       expect(isRetryable(new MQBrokerException('x', { responseCode }), codes)).toBe(false)
+    for (const responseCode of [29, 1])
+      expect(
+        isRetryable(new MQBrokerException('CODE: 29  DESC: request queueId[3] is illegal, ...', { responseCode }), new Set())
+      ).toBe(true)
     for (const code of ['ABORTED', 'SHUTDOWN', 'FORBIDDEN', 'INTERNAL']) {
       expect(isRetryable(new MQClientException('x', { code }), codes)).toBe(false)
     }
