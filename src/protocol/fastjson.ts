@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { RemotingCommandException } from '../internal/errors.ts'
+import { jsonExcess } from './json-limits.ts'
 
 /** What {@link parseFastjson} gives; objects have no prototype. */
 export type FastjsonValue = string | number | boolean | null | FastjsonValue[] | FastjsonObject
@@ -9,21 +10,25 @@ export interface FastjsonObject {
 
 /** Deepest nesting that is read. */
 const MAX_DEPTH = 64
-/** Shorter texts are parsed before anybody asks how deep they are: they cost next to nothing whatever they hold, characters. */
+/** Bodies up to this size are parsed before anybody asks what they hold: they cost next to nothing, bytes (of a text: characters). */
 const SHORT = 64 * 1024
 /** Most values in the body of a client's request, as of 10,000 subscriptions. */
 const REQUEST_VALUES = 100_000
+const NOTHING = Buffer.alloc(0)
 
 /**
  * JSON as fastjson 1.x writes it: besides standard JSON, map keys may be bare numbers (`{0:"a"}`) or whole objects
  * (`{{"queueId":0}:5}`). A number key becomes its text, an object key its text as it stands.
  *
  * Integers above 2^53-1 lose their last digits, as in `JSON.parse`: nothing that these bodies hold needs them.
- * @param maxValues most values of objects and arrays in all
  * @throws RemotingCommandException (`BAD_JSON`)
  */
-export function parseFastjson(text: string, maxValues = Number.POSITIVE_INFINITY): FastjsonValue {
-  if (text.length > SHORT) checkShape(text, maxValues)
+export function parseFastjson(text: string): FastjsonValue {
+  if (text.length > SHORT) checkLimits(Buffer.from(text), Number.POSITIVE_INFINITY)
+  return read(text)
+}
+
+function read(text: string): FastjsonValue {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -43,15 +48,16 @@ export function parseFastjsonObject(
   what: string,
   maxValues = Number.POSITIVE_INFINITY
 ): FastjsonObject {
+  const json = bytes === undefined ? NOTHING : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   // As Java 5.3 does; names with other letters than were meant would find nothing.
-  if (bytes !== undefined && !isUtf8(bytes)) throw new RemotingCommandException(`${what} is not UTF-8`, { code: 'BAD_JSON' })
-  const text = bytes === undefined ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
-  const value = parseFastjson(text, maxValues)
+  if (!isUtf8(json)) throw new RemotingCommandException(`${what} is not UTF-8`, { code: 'BAD_JSON' })
+  if (json.length > SHORT) checkLimits(json, maxValues)
+  const value = read(json.toString('utf8'))
   if (!isObject(value)) throw new RemotingCommandException(`${what} is not a JSON object`, { code: 'BAD_JSON' })
   return value
 }
 
-/** {@link parseFastjsonObject} of what a client asks for: what it may hold is limited, see {@link checkShape}. */
+/** {@link parseFastjsonObject} of what a client asks for: what it may hold is limited, see {@link REQUEST_VALUES}. */
 export function parseRequestObject(bytes: Uint8Array | undefined, what: string): FastjsonObject {
   return parseFastjsonObject(bytes, what, REQUEST_VALUES)
 }
@@ -60,42 +66,10 @@ export function isObject(value: FastjsonValue | undefined): value is FastjsonObj
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/**
- * Looks at nesting and number of values before anything is made of them: 16 MiB of brackets, or of names, take `JSON.parse` seconds in
- * which nobody is served.
- */
-function checkShape(text: string, maxValues: number): void {
-  let depth = 0
-  let values = 1
-  for (let at = 0; at < text.length; at++) {
-    switch (text.charCodeAt(at)) {
-      case 0x22: // "
-        at = endOfString(text, at)
-        break
-      case 0x5b: // [
-      case 0x7b: // {
-        if (++depth > MAX_DEPTH) throw tooDeep()
-        break
-      case 0x5d: // ]
-      case 0x7d: // }
-        depth--
-        break
-      case 0x2c: // ,
-        if (++values > maxValues) {
-          throw new RemotingCommandException(`JSON holds more than ${maxValues} values`, { code: 'BAD_JSON' })
-        }
-    }
-  }
-}
-
-/** Where a string ends that begins at `at`; the end of the text when it does not. */
-function endOfString(text: string, at: number): number {
-  for (let end = at + 1; end < text.length; end++) {
-    const character = text.charCodeAt(end)
-    if (character === 0x22) return end
-    if (character === 0x5c) end++
-  }
-  return text.length
+function checkLimits(bytes: Uint8Array, maxValues: number): void {
+  const excess = jsonExcess(bytes, { depth: MAX_DEPTH, values: maxValues })
+  if (excess === 'depth') throw tooDeep()
+  if (excess === 'values') throw new RemotingCommandException(`JSON holds more than ${maxValues} values`, { code: 'BAD_JSON' })
 }
 
 /** Takes the prototypes off. */

@@ -3,6 +3,7 @@ import { RemotingCommandException } from '../internal/errors.ts'
 import type { CommandHeader } from './command-header.ts'
 import type { ExtFields } from './ext-fields.ts'
 import { scanJsonHeader } from './header-json-scan.ts'
+import { type JsonLimits, jsonExcess } from './json-limits.ts'
 import { LanguageCode, languageName, languageOrdinal } from './language-code.ts'
 import { learnSendAnswer, readSendAnswer } from './send-answer-pattern.ts'
 
@@ -16,14 +17,20 @@ export function decodeJsonHeader(command: CommandHeader, bytes: Buffer, start: n
     if (command.flag === RESPONSE) learnSendAnswer(command, bytes, start, end)
     return
   }
-  if (end - start > SMALL) checkShape(bytes, start, end)
+  const json = bytes.subarray(start, end)
+  if (json.length > SMALL && jsonExcess(json, LIMITS) !== undefined) {
+    throw new RemotingCommandException(
+      `the JSON header is nested deeper than ${LIMITS.depth} or has more than ${LIMITS.values} names`,
+      { code: 'BAD_HEADER' }
+    )
+  }
   // Java 5.3 refuses it too; a topic with other letters than were meant helps nobody.
-  if (!isUtf8(bytes.subarray(start, end))) {
+  if (!isUtf8(json)) {
     throw new RemotingCommandException('the JSON header is not UTF-8', { code: 'BAD_HEADER' })
   }
   let header: Record<string, unknown>
   try {
-    header = JSON.parse(bytes.toString('utf8', start, end))
+    header = JSON.parse(json.toString('utf8'))
   } catch (cause) {
     throw new RemotingCommandException('the JSON header is not valid JSON', { code: 'BAD_HEADER', cause })
   }
@@ -47,46 +54,8 @@ const RESPONSE = 1
 
 /** Up to this size a header cannot hold enough to be slow. */
 const SMALL = 1024
-const MAX_DEPTH = 32
-/** Most names, and most items, anywhere in a header; real ones have some twenty. */
-const MAX_NAMES = 1024
-
-/** Refuses what would keep `JSON.parse` busy for many milliseconds: deep nesting and thousands of names. */
-function checkShape(bytes: Buffer, start: number, end: number): void {
-  let depth = 0
-  let names = 0
-  let items = 0
-  for (let at = start; at < end; at++) {
-    switch (bytes[at]) {
-      case 0x22:
-        at++
-        while (at < end && bytes[at] !== 0x22) at += bytes[at] === 0x5c ? 2 : 1
-        break
-      case 0x5b:
-      case 0x7b:
-        depth++
-        break
-      case 0x5d:
-      case 0x7d:
-        depth--
-        break
-      case 0x3a:
-        names++
-        break
-      case 0x2c:
-        items++
-        break
-    }
-    if (depth > MAX_DEPTH || names > MAX_NAMES || items > MAX_NAMES) {
-      throw new RemotingCommandException(
-        `the JSON header is nested deeper than ${MAX_DEPTH} or has more than ${MAX_NAMES} names`,
-        {
-          code: 'BAD_HEADER'
-        }
-      )
-    }
-  }
-}
+/** Real ones have some twenty names, in an object within an object. */
+const LIMITS: JsonLimits = { depth: 32, values: 1024 }
 
 /** As Java's `Integer.parseInt` reads it. */
 const INTEGER = /^[+-]?\d+$/

@@ -150,6 +150,10 @@ describe('bodies that would be expensive to read', () => {
     'deep objects': [`${'{"a":'.repeat(sizes)}1${'}'.repeat(sizes)}`, /JSON is nested deeper than 64/],
     'brackets that never end': ['['.repeat(sizes), /JSON is nested deeper than 64/],
     'many names': [`{${Array.from({ length: sizes }, (_, i) => `"${i}":1`).join()}}`, /JSON holds more than 100000 values/],
+    'many names, few commas': [
+      `{"x":[${Array.from({ length: sizes / 50 }, () => `${'{"a":'.repeat(50)}1${'}'.repeat(50)}`).join()}]}`,
+      /JSON holds more than 100000 values/
+    ],
     'many values, and commas in strings': [`{"x":["\\",\\"",${'1,'.repeat(sizes)}1]}`, /JSON holds more than 100000 values/]
   }
 
