@@ -1,4 +1,8 @@
 import { javaHashCode } from '../protocol/java-hash.ts'
+import type { DispatchRequest } from './types.ts'
+
+/** What is indexed of a record. */
+export type KeyedRecord = Pick<DispatchRequest, 'physicalOffset' | 'storeTimestamp' | 'keys' | 'uniqKey'>
 
 /** Finds records by key; in memory, or in files (files/index-files.ts). */
 export interface KeyIndex {
@@ -8,15 +12,8 @@ export interface KeyIndex {
   /**
    * Indexes a record by its unique key and by each of its keys.
    * @param topicHash Java's hash of `topic#`
-   * @param keys separated by spaces
    */
-  putMessage(
-    topicHash: number,
-    uniqKey: string | undefined,
-    keys: string | undefined,
-    physicalOffset: number,
-    storeTimestamp: number
-  ): void
+  putMessage(topicHash: number, record: KeyedRecord): void
   /**
    * Physical offsets of records that may have the key, newest first: hashes collide, so the caller looks at the record.
    * @param begin records stored before it may be left out, ms since 1970
@@ -37,13 +34,8 @@ export abstract class KeyIndexBase implements KeyIndex {
   lastUpdateTimestamp = 0
   lastUpdatePhysicalOffset = 0
 
-  putMessage(
-    topicHash: number,
-    uniqKey: string | undefined,
-    keys: string | undefined,
-    physicalOffset: number,
-    storeTimestamp: number
-  ): void {
+  putMessage(topicHash: number, record: KeyedRecord): void {
+    const { uniqKey, keys, physicalOffset, storeTimestamp } = record
     if (uniqKey !== undefined && uniqKey !== '') this.put(keyHash(topicHash, uniqKey), physicalOffset, storeTimestamp)
     if (keys !== undefined && keys !== '') {
       if (keys.includes(' ')) {

@@ -214,7 +214,7 @@ export class ReputService {
     this.#storeTimestamp = storeTimestamp
     if (entersQueue(sysFlag)) topic.queue(queueId).put(queueOffset, physicalOffset, size, tagsCode)
     if (config.messageIndexEnable && transactionValue(sysFlag) !== SysFlag.TRANSACTION_ROLLBACK_TYPE) {
-      index.putMessage(topic.keyHash, record.uniqKey, record.keys, physicalOffset, storeTimestamp)
+      index.putMessage(topic.keyHash, record)
     }
   }
 

@@ -79,6 +79,7 @@ export interface DispatchRequest {
   tagsCode: number
   storeTimestamp: number
   queueOffset: number
+  /** Separated by spaces. */
   keys: string | undefined
   uniqKey: string | undefined
   sysFlag: number

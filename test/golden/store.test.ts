@@ -168,13 +168,12 @@ describe('a store written by Java 5.3.3', () => {
       const { topic, queueId, queueOffset, commitLogOffset, properties, storeTimestamp } = decodeMessage(bytes)
       const queue = queues.topic(topic).queue(queueId)
       queue.put(queueOffset, commitLogOffset, bytes.length, tagsCodeOf(properties.get('TAGS')))
-      index.putMessage(
-        queues.topic(topic).keyHash,
-        properties.get('UNIQ_KEY'),
-        properties.get('KEYS'),
-        commitLogOffset,
+      index.putMessage(queues.topic(topic).keyHash, {
+        uniqKey: properties.get('UNIQ_KEY'),
+        keys: properties.get('KEYS'),
+        physicalOffset: commitLogOffset,
         storeTimestamp
-      )
+      })
     }
     await queues.close()
     await index.close()

@@ -76,7 +76,7 @@ class Rig {
       .topic(TOPIC)
       .queue(queue)
       .put(queueOffset, physicalOffset, size, physicalOffset % 7)
-    this.index.putMessage(hash, undefined, keys, physicalOffset, T0 + physicalOffset)
+    this.index.putMessage(hash, { uniqKey: undefined, keys, physicalOffset, storeTimestamp: T0 + physicalOffset })
   }
 
   async run(step: Step): Promise<void> {

@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { Clock } from '../../internal/clock.ts'
 import { type Logger, logText } from '../../internal/logger.ts'
 import { javaHashCode } from '../../protocol/java-hash.ts'
-import { KeyIndexBase } from '../index-service.ts'
+import { type KeyedRecord, KeyIndexBase } from '../index-service.ts'
 import { FailedSync, type FileLayer, nodeFiles, withFileNow } from './file-layer.ts'
 import { badStore, isNotFound } from './file-ops.ts'
 import { IndexFile, type IndexFileSizes, indexFileSize } from './index-file.ts'
@@ -103,17 +103,12 @@ export class FileIndexService extends KeyIndexBase {
     this.#takeEnd()
   }
 
-  override putMessage(
-    topicHash: number,
-    uniqKey: string | undefined,
-    keys: string | undefined,
-    physicalOffset: number,
-    storeTimestamp: number
-  ): void {
+  override putMessage(topicHash: number, record: KeyedRecord): void {
+    const { physicalOffset } = record
     if (physicalOffset < this.lastUpdatePhysicalOffset) return
     // The record that was indexed last before a crash comes once more.
     this.#again = physicalOffset === this.lastUpdatePhysicalOffset && this.#files.length > 0
-    super.putMessage(topicHash, uniqKey, keys, physicalOffset, storeTimestamp)
+    super.putMessage(topicHash, record)
   }
 
   override *query(topic: string, key: string, begin = 0, end: number = Number.MAX_SAFE_INTEGER): IterableIterator<number> {

@@ -93,7 +93,7 @@ describe('query by key', () => {
 describe('the index itself', () => {
   const topicHash = javaHashCode('T#')
   const put = (index: IndexService, key: string, offset: number): void =>
-    index.putMessage(topicHash, undefined, key, offset, offset)
+    index.putMessage(topicHash, { uniqKey: undefined, keys: key, physicalOffset: offset, storeTimestamp: offset })
 
   it('finds every key while it grows', () => {
     const index = new IndexService(() => 1_000_000)

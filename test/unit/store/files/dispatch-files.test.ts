@@ -32,7 +32,7 @@ function open(root: string): Rig {
           .topic('T')
           .queue(0)
           .put(i, i * 100, 100, 0)
-        files.index.putMessage(hash, undefined, `k${i}`, i * 100, T0 + i)
+        files.index.putMessage(hash, { uniqKey: undefined, keys: `k${i}`, physicalOffset: i * 100, storeTimestamp: T0 + i })
         position.physicalOffset = (i + 1) * 100
         position.storeTimestamp = T0 + i
       }

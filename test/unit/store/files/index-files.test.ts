@@ -16,7 +16,7 @@ function openIndex(folder: string, hashSlotNum = 10, indexNum = 10): FileIndexSe
 }
 
 function put(index: FileIndexService, offset: number, keys: string, uniqKey = ''): void {
-  index.putMessage(TOPIC_HASH, uniqKey, keys, offset, T0 + offset)
+  index.putMessage(TOPIC_HASH, { uniqKey, keys, physicalOffset: offset, storeTimestamp: T0 + offset })
 }
 
 const find = (index: FileIndexService, key: string): number[] => [...index.query('T', key)]
