@@ -69,19 +69,21 @@ export class FrameReader {
   goOn(): void {
     const rest = this.#rest
     this.#rest = undefined
-    if (rest !== undefined) this.push(rest)
+    if (rest !== undefined) this.#read(rest, true)
   }
 
   /** @throws RemotingCommandException (`BAD_FRAME`) naming the bound that was broken; frames before it were handed out. */
   push(chunk: Buffer): void {
-    if (this.#rest !== undefined) {
-      this.#rest = Buffer.concat([this.#rest, chunk])
-      return
-    }
+    if (this.#rest === undefined) this.#read(chunk, false)
+    else this.#rest = Buffer.concat([this.#rest, chunk])
+  }
+
+  /** @param own whether nobody else writes to the chunk; the bytes of one that was pushed may be lent */
+  #read(chunk: Buffer, own: boolean): void {
     let at = 0
     if (this.#partial !== undefined) {
       at = this.#collect(chunk)
-      if (this.#partial !== undefined || this.#stop(chunk, at)) return
+      if (this.#partial !== undefined || this.#stop(chunk, at, own)) return
     }
     while (chunk.length - at >= PREFIX) {
       const end = at + this.#frameLength(chunk, at)
@@ -89,15 +91,16 @@ export class FrameReader {
       const start = at
       at = end
       this.#onFrame(chunk, start, end)
-      if (this.#stop(chunk, at)) return
+      if (this.#stop(chunk, at, own)) return
     }
     if (at < chunk.length) this.#keep(chunk, at)
   }
 
-  /** Keeps the rest of a chunk when whoever takes the frames has enough; the chunk's own bytes may be lent. */
-  #stop(chunk: Buffer, at: number): boolean {
+  /** Keeps the rest of a chunk when whoever takes the frames has enough. */
+  #stop(chunk: Buffer, at: number, own: boolean): boolean {
     if (at === chunk.length || this.#mayGoOn()) return false
-    this.#rest = Buffer.from(chunk.subarray(at))
+    const rest = chunk.subarray(at)
+    this.#rest = own ? rest : Buffer.from(rest)
     return true
   }
 

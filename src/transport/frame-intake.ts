@@ -6,7 +6,8 @@ import type { TurnBudget } from './turn-budget.ts'
 
 /**
  * A connection that has brought so many frames goes on in the next turn of the event loop. Node alone reads up to 2 MiB in a turn,
- * which tens of thousands of small requests fill: a second in which nobody else is served.
+ * which tens of thousands of small requests fill: a second in which nobody else is served. The time that a {@link TurnBudget} gives ends
+ * a server's turns sooner; a client has none, and a held clock does not move within a turn.
  */
 const FRAMES_A_TURN = 512
 

@@ -163,6 +163,30 @@ describe('FrameReader', () => {
     expect(closed).toBe(14)
   })
 
+  it('can be stopped after any frame: what is left is copied once, and outlives the chunk it came in', () => {
+    const frame = frameToBuffer(RemotingCommand.request(106))
+    const seen: Buffer[] = []
+    const reader = new FrameReader(
+      SERVER_LIMITS,
+      (bytes, start, end) => void seen.push(bytes.subarray(start, end)),
+      () => false
+    )
+    const lent = Buffer.concat(Array.from({ length: 4 }, () => frame))
+    reader.push(lent)
+    expect([seen.length, reader.stopped]).toEqual([1, true])
+    lent.fill(0)
+    while (reader.stopped) reader.goOn()
+    expect(seen.slice(1)).toEqual([frame, frame, frame])
+    // Views of one copy, one behind the other.
+    expect(seen.slice(1).map(({ buffer, byteOffset }) => [buffer === seen[1]!.buffer, byteOffset - seen[1]!.byteOffset])).toEqual(
+      [
+        [true, 0],
+        [true, frame.length],
+        [true, 2 * frame.length]
+      ]
+    )
+  })
+
   it('goes on after a frame handler that throws, with the next piece', () => {
     const frame = frameToBuffer(RemotingCommand.request(106))
     let calls = 0
