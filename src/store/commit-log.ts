@@ -118,16 +118,15 @@ export class CommitLog {
     fields.queueOffset = counted ? queue.nextOffset : 0
     fields.physicalOffset = wroteOffset
     fields.storeTimestamp = storeTimestamp
-    const { queueOffset } = fields
     writeStoredMessage(storage.tail, storage.tailPosition, fields)
     storage.commit(size)
     if (counted) queue.nextOffset++
     topic.putTimes++
     topic.putBytes += size
     stats.appended(1, size)
-    const result = new AppendMessageResult(wroteOffset, size, storeTimestamp, queueOffset, message.storeHost)
+    const result = new AppendMessageResult(wroteOffset, size, storeTimestamp, fields.queueOffset, message.storeHost)
     const answer = durability.handle(message, result)
-    reput.appended(topic, message, message.properties, wroteOffset, size, queueOffset, storeTimestamp)
+    reput.appended(topic, message, message.properties, result)
     return answer
   }
 
@@ -174,9 +173,12 @@ export class CommitLog {
     const result = new AppendMessageResult(wroteOffset, size, fields.storeTimestamp, firstQueueOffset, message.storeHost, offsets)
     const answer = durability.handle(message, result)
     records.forEach((record, i) => {
-      const properties = decodeProperties(record.propertiesString)
-      const queueOffset = counted ? firstQueueOffset + i : 0
-      reput.appended(topic, message, properties, offsets[i]!, record.size, queueOffset, result.storeTimestamp)
+      reput.appended(topic, message, decodeProperties(record.propertiesString), {
+        wroteOffset: offsets[i]!,
+        wroteBytes: record.size,
+        logicsOffset: counted ? firstQueueOffset + i : 0,
+        storeTimestamp: result.storeTimestamp
+      })
     })
     return answer
   }

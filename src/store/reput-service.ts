@@ -10,13 +10,16 @@ import { deliverTimestamp, parseDelayLevels } from './delay-levels.ts'
 import type { KeyIndex } from './index-service.ts'
 import { DEFAULT_DELAY_LEVELS, type MessageStoreConfig } from './message-store-config.ts'
 import { END_OF_FILE_BYTES, isRecordMagic, readLong, readRecordHead, STORE_TIMESTAMP_END } from './record-format.ts'
-import type { CommitLogStorage, DispatchRequest, MessageExtBrokerInner } from './types.ts'
+import type { AppendResult, CommitLogStorage, DispatchRequest, MessageExtBrokerInner } from './types.ts'
 
 /** Whether a record of this transaction type is in its queue: prepared and rollback records are not. */
 export function entersQueue(sysFlag: number): boolean {
   const type = transactionValue(sysFlag)
   return type === SysFlag.TRANSACTION_NOT_TYPE || type === SysFlag.TRANSACTION_COMMIT_TYPE
 }
+
+/** Where a record landed. */
+type RecordPlace = Pick<AppendResult, 'wroteOffset' | 'wroteBytes' | 'logicsOffset' | 'storeTimestamp'>
 
 /** So many dispatched entries are kept before those behind them move up. */
 const COMPACT_AT = 1024
@@ -77,16 +80,9 @@ export class ReputService {
   }
 
   /** A record was appended: shows it without reading it back, when nothing before it still waits. */
-  appended(
-    topic: TopicQueues,
-    message: MessageExtBrokerInner,
-    properties: Properties,
-    physicalOffset: number,
-    size: number,
-    queueOffset: number,
-    storeTimestamp: number
-  ): void {
+  appended(topic: TopicQueues, message: MessageExtBrokerInner, properties: Properties, place: RecordPlace): void {
     const { storage, confirmOffset } = this.#deps
+    const { wroteOffset: physicalOffset, wroteBytes: size, logicsOffset: queueOffset, storeTimestamp } = place
     const end = physicalOffset + size
     const { queueId, sysFlag, preparedTransactionOffset } = message
     const record: DispatchRequest = {
