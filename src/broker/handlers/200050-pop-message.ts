@@ -22,6 +22,7 @@ import type { BrokerServices } from '../broker-services.ts'
 import { parseSubscription } from '../client/subscription.ts'
 import { type MessageFilter, messageFilter } from '../filter/message-filter.ts'
 import { PopCollector } from '../pop/pop-collector.ts'
+import { popQueueNums } from '../pop/pop-queues.ts'
 import { popRefusal } from '../pop/pop-refusal.ts'
 import { REJECTED } from '../remarks.ts'
 
@@ -192,7 +193,7 @@ class Pop {
   }
 
   #pop(): RemotingCommand {
-    const { clock, pop, topicConfigManager, store } = this.#broker
+    const { clock, pop } = this.#broker
     const { group, topic, queueId, maxMsgNums, invisibleTime, initMode, order, attemptId } = this.#header
     const popTime = clock.now()
     const reviveQid = order ? POP_ORDER_REVIVE_QUEUE : this.#number % REVIVE_QUEUES
@@ -200,8 +201,7 @@ class Pop {
     const wish = { group, topic, maxMsgNums, invisibleTime, initMode, filter, popTime, reviveQid, order, attemptId }
     const collector = new PopCollector(this.#broker, wish)
     const retryTopic = buildPopRetryTopic(topic, group)
-    // Its messages may be older than the table of topics that was written last.
-    const retryQueues = topicConfigManager.selectTopicConfig(retryTopic)?.readQueueNums ?? store.queueNums(retryTopic)
+    const retryQueues = popQueueNums(this.#broker, retryTopic)
     const retryFirst = this.#number % RETRY_FIRST_EVERY === RETRY_FIRST_EVERY - 1
     if (retryFirst && !order) collector.popTopic(retryTopic, retryQueues, this.#number)
     if (queueId < 0) collector.popTopic(topic, this.#topicConfig.readQueueNums, this.#number)

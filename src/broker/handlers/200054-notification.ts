@@ -16,6 +16,7 @@ import { buildPopRetryTopic } from '../../protocol/pop-extra-info.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import { nextPopOffset, popQueueNums } from '../pop/pop-queues.ts'
 import { type PopTarget, popRefusal } from '../pop/pop-refusal.ts'
 import { NOT_SET } from '../remarks.ts'
 
@@ -90,23 +91,15 @@ export function notification(broker: BrokerServices): RequestHandler {
 
 function hasMessages(broker: BrokerServices, wish: Wish): boolean {
   const { group, topic, queueId, order, attemptId } = wish
-  const queueNums = (name: string): number => broker.topicConfigManager.selectTopicConfig(name)?.readQueueNums ?? 0
   const hasAny = (name: string, only = -1): boolean => {
-    const queues = only >= 0 ? [only] : Array.from({ length: queueNums(name) }, (_, id) => id)
+    const queues = only >= 0 ? [only] : Array.from({ length: popQueueNums(broker, name) }, (_, id) => id)
     return queues.some((id) => {
       const queue = { topic: name, group, queueId: id }
       if (order && broker.pop.orderedMessages.isBlocked(queue, attemptId)) return false
-      return broker.store.getMaxOffsetInQueue(name, id) > nextOffset(broker, queue)
+      const offset = nextPopOffset(broker, queue) ?? Math.max(0, broker.store.getMinOffsetInQueue(name, id))
+      return broker.store.getMaxOffsetInQueue(name, id) > offset
     })
   }
   // What is popped in order never goes to the retry topic.
   return hasAny(topic, queueId) || (!order && hasAny(buildPopRetryTopic(topic, group)))
-}
-
-/** Where the next pop of a queue reads. */
-function nextOffset(broker: BrokerServices, queue: { topic: string; group: string; queueId: number }): number {
-  const { topic, group, queueId } = queue
-  const committed = broker.consumerOffsetManager.queryOffset(group, topic, queueId)
-  const first = committed >= 0 ? committed : Math.max(0, broker.store.getMinOffsetInQueue(topic, queueId))
-  return Math.max(first, broker.pop.inFlightMessages.nextOffset(queue) ?? 0)
 }

@@ -7,6 +7,7 @@ import type { GetMessageResult } from '../../store/types.ts'
 import type { BrokerServices } from '../broker-services.ts'
 import type { MessageFilter } from '../filter/message-filter.ts'
 import type { PoppedQueue } from './in-flight-messages.ts'
+import { nextPopOffset } from './pop-queues.ts'
 
 /** What one pop asks for. */
 export interface PopWish {
@@ -129,17 +130,17 @@ export class PopCollector {
     this.#broker.pop.forget(isMeant)
   }
 
-  #popOffset({ topic, group, queueId }: PoppedQueue): number {
+  #popOffset(queue: PoppedQueue): number {
     const { store, consumerOffsetManager } = this.#broker
-    const { inFlightMessages } = this.#broker.pop
+    const { topic, group, queueId } = queue
     const reset = consumerOffsetManager.queryThenEraseResetOffset(group, topic, queueId)
     if (reset !== undefined) {
-      this.#forget({ topic, group, queueId })
+      this.#forget(queue)
       consumerOffsetManager.commitOffset(group, topic, queueId, reset)
       return reset
     }
-    const committed = consumerOffsetManager.queryOffset(group, topic, queueId)
-    if (committed >= 0) return Math.max(committed, inFlightMessages.nextOffset({ topic, group, queueId }) ?? 0)
+    const next = nextPopOffset(this.#broker, queue)
+    if (next !== undefined) return next
     const min = Math.max(0, store.getMinOffsetInQueue(topic, queueId))
     // As for pulls: a queue that still holds its first message is read from there, whatever the group wants.
     const wantsLast = this.#wish.initMode === INIT_MAX && topic === this.#wish.topic && min > 0
