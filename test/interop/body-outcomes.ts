@@ -6,7 +6,8 @@ import { decodeMessage } from '../../src/protocol/message-codec.ts'
 import { decodeProperties } from '../../src/protocol/properties.ts'
 import { decodeTopicRoute } from '../../src/protocol/topic-route.ts'
 import { conversations, wireVectors } from '../golden/load.ts'
-import { mutatedBytes, mutatedJsonText, pick, type Random } from './frame-mutations.ts'
+import { mutatedBytes, pick, type Random } from '../support/mutated-bytes.ts'
+import { mutatedJsonText } from './frame-mutations.ts'
 
 /** A form of bodies: how Java's decoder is told it, what ours makes of it, and mutated ones. */
 export interface BodyKind {

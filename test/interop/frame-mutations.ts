@@ -1,11 +1,5 @@
 /** Mutated frames for `frames.interop.ts`: bytes, JSON headers, binary headers. Everything comes from one generator of numbers, so a seed repeats it. */
-
-export type Random = () => number
-
-const below = (random: Random, limit: number): number => Math.floor(random() * limit)
-export const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)] as T
-
-const EDGES = [0, 1, -1, 2, 4, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, -0x80000000, 0x01000000, 0x00ffffff]
+import { below, EDGES, fitted, mutatedBytes, pick, type Random } from '../support/mutated-bytes.ts'
 
 /** A recorded frame, changed one to three times in one of the ways below. */
 export function mutatedFrame(frames: readonly Buffer[], random: Random): Buffer {
@@ -22,46 +16,6 @@ export function mutatedFrame(frames: readonly Buffer[], random: Random): Buffer 
     default:
       return json ? mutatedJson(frame, random) : mutatedBinary(frame, random)
   }
-}
-
-/** Bits, bytes, words at the edges, pieces cut, doubled, or taken from another one. */
-export function mutatedBytes(original: Buffer, others: readonly Buffer[], random: Random): Buffer {
-  let bytes = Buffer.from(original)
-  for (let times = 1 + below(random, 3); times > 0; times--) {
-    const at = below(random, bytes.length)
-    const edge = pick(random, EDGES)
-    switch (below(random, 7)) {
-      case 0:
-      case 1:
-        bytes[at] = (bytes[at] as number) ^ (1 << below(random, 8))
-        break
-      case 2:
-        bytes[at] = below(random, 256)
-        break
-      case 3:
-        if (at + 4 <= bytes.length) bytes.writeInt32BE(edge, at)
-        break
-      case 4:
-        bytes = bytes.subarray(0, at + 1)
-        break
-      case 5:
-        bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at, at + 16), bytes.subarray(at)])
-        break
-      default:
-        bytes = Buffer.concat([bytes.subarray(0, at), pick(random, others).subarray(at)])
-    }
-    if (bytes.length === 0) bytes = Buffer.from(original)
-  }
-  return bytes
-}
-
-/** The two length words made to fit what is there. */
-function fitted(bytes: Buffer): Buffer {
-  if (bytes.length < 8) return bytes
-  const header = Math.min(bytes.readUInt32BE(4) & 0xffffff, bytes.length - 8)
-  bytes.writeInt32BE(bytes.length - 4, 0)
-  bytes.writeUInt32BE((((bytes[4] as number) & 1) << 24) | header, 4)
-  return bytes
 }
 
 /** One of the two length words, or the type of the header. */
