@@ -6,6 +6,7 @@
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { callbacks, lanes } from './support/lanes.mjs'
 import { percentile, roundResult } from './support/statistics.mjs'
 
 const { values } = parseArgs({
@@ -60,34 +61,6 @@ async function starts(count) {
   return { mode: 'start', count, p50Ms: percentile(took, 0.5), p99Ms: percentile(took, 0.99), errors }
 }
 
-function callbacks(producer, inFlight, count, settle) {
-  return new Promise((resolve) => {
-    let sent = 0
-    let settled = 0
-    const next = () => {
-      const index = sent
-      const begin = performance.now()
-      sent += 1
-      producer.send(new Message({ topic: TOPIC, body }), {}, (_error, result) => {
-        settle(index, performance.now() - begin, result)
-        settled += 1
-        if (sent < count) next()
-        else if (settled === count) resolve()
-      })
-    }
-    for (let lane = 0; lane < Math.min(inFlight, count); lane += 1) next()
-  })
-}
-
-/** One at a time each send is awaited, as tests do; with more in flight they are callbacks. */
-async function awaited(producer, count, settle) {
-  for (let index = 0; index < count; index += 1) {
-    const begin = performance.now()
-    const result = await producer.send(new Message({ topic: TOPIC, body }))
-    settle(index, performance.now() - begin, result)
-  }
-}
-
 async function sends(inFlight, count) {
   const broker = await startBroker()
   const producer = await startProducer(broker)
@@ -97,12 +70,14 @@ async function sends(inFlight, count) {
     took[index] = millis
     if (result?.sendStatus !== 'SEND_OK') errors += 1
   }
+  const send = () => producer.send(new Message({ topic: TOPIC, body }))
   // connections and the route are there
-  await awaited(producer, 100, (_index, _millis, result) => settle(0, 0, result))
+  await lanes(send, 1, 100, (_index, _millis, result) => settle(0, 0, result))
   const cpu = process.cpuUsage()
   const begin = performance.now()
-  if (inFlight === 1) await awaited(producer, count, settle)
-  else await callbacks(producer, inFlight, count, settle)
+  // One at a time each send is awaited, as tests do; with more in flight they are callbacks.
+  if (inFlight === 1) await lanes(send, 1, count, settle)
+  else await callbacks((done) => void producer.send(new Message({ topic: TOPIC, body }), {}, done), inFlight, count, settle)
   const millis = performance.now() - begin
   const { user, system } = process.cpuUsage(cpu)
   await producer.shutdown()

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { callbacks, lanes } from './support/lanes.mjs'
 import { percentile, roundResult } from './support/statistics.mjs'
 
 const { values } = parseArgs({
@@ -44,44 +45,6 @@ if (values.with === 'hook') {
   })
 }
 await producer.start()
-
-function callbacks(inFlight, count, settle) {
-  return new Promise((resolve) => {
-    let sent = 0
-    let settled = 0
-    const next = () => {
-      const index = sent
-      const begin = performance.now()
-      sent += 1
-      producer.send(new Message({ topic, body }), {}, (error, result) => {
-        settle(index, performance.now() - begin, error === null || error === undefined ? result : undefined)
-        settled += 1
-        if (sent < count) next()
-        else if (settled === count) resolve()
-      })
-    }
-    for (let lane = 0; lane < Math.min(inFlight, count); lane += 1) next()
-  })
-}
-
-async function lanes(inFlight, count, settle) {
-  let next = 0
-  const lane = async () => {
-    while (next < count) {
-      const index = next
-      next += 1
-      const begin = performance.now()
-      let result
-      try {
-        result = await producer.send(new Message({ topic, body }))
-      } catch {
-        // counted by settle
-      }
-      settle(index, performance.now() - begin, result)
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, lane))
-}
 
 const BATCH = 100
 
@@ -124,17 +87,7 @@ async function settledMessages() {
 
 /** Ends when the broker has them all, or after 10 s. @returns how many are missing. */
 async function oneway(inFlight, count, settle, before) {
-  let next = 0
-  const lane = async () => {
-    while (next < count) {
-      const index = next
-      next += 1
-      const begin = performance.now()
-      await producer.sendOneway(new Message({ topic, body })).catch(() => {})
-      settle(index, performance.now() - begin, undefined)
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, lane))
+  await lanes(() => producer.sendOneway(new Message({ topic, body })), inFlight, count, settle)
   const deadline = performance.now() + 10_000
   let stored = 0
   while (stored < count && performance.now() < deadline) {
@@ -144,7 +97,13 @@ async function oneway(inFlight, count, settle, before) {
   return count - stored
 }
 
-const WAYS = { async: callbacks, sync: lanes, batch100: batches, oneway }
+const WAYS = {
+  async: (inFlight, count, settle) =>
+    callbacks((done) => void producer.send(new Message({ topic, body }), {}, done), inFlight, count, settle),
+  sync: (inFlight, count, settle) => lanes(() => producer.send(new Message({ topic, body })), inFlight, count, settle),
+  batch100: batches,
+  oneway
+}
 
 async function round(mode, inFlight, count) {
   const took = new Float64Array(count)
