@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { decodeMessages } from '../../src/protocol/message-codec.ts'
 import type { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import type { BrokerPeer } from '../support/broker-peer.ts'
-import { BrokerRig } from '../support/broker-rig.ts'
+import type { BrokerRig } from '../support/broker-rig.ts'
+import { ACK, popRequest, startToPop } from '../support/pops.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { until } from '../support/turns.ts'
 
@@ -17,32 +18,20 @@ afterEach(async () => {
 
 /** A broker that keeps its store and its tables in a folder. */
 async function open(root: string, now = START): Promise<[rig: BrokerRig, peer: BrokerPeer]> {
-  const options = { storeFiles: { root }, storeConfig: { mappedFileSizeCommitLog: 64 * 1024 }, topics: { T: { queues: 1 } } }
-  const rig = await BrokerRig.start(options, now)
+  const [rig, peer] = await startToPop({ storeFiles: { root }, storeConfig: { mappedFileSizeCommitLog: 64 * 1024 } }, now)
   rigs.push(rig)
-  return [rig, await rig.connect()]
+  return [rig, peer]
 }
 
 async function pop(rig: BrokerRig, peer: BrokerPeer): Promise<[bodies: string[], answer: RemotingCommand]> {
-  const answer = await rig.ask(
-    peer,
-    rig.request(200_050, {
-      consumerGroup: 'G',
-      topic: 'T',
-      queueId: '-1',
-      maxMsgNums: '32',
-      invisibleTime: '60000',
-      pollTime: '0',
-      initMode: '0'
-    })
-  )
+  const answer = await rig.ask(peer, popRequest(rig))
   return [decodeMessages(answer.body ?? Buffer.alloc(0)).map(({ body }) => body.toString()), answer]
 }
 
 const ack = (rig: BrokerRig, peer: BrokerPeer, { extFields }: RemotingCommand, offset: number): Promise<RemotingCommand> =>
   rig.ask(
     peer,
-    rig.request(200_051, {
+    rig.request(ACK, {
       consumerGroup: 'G',
       topic: 'T',
       queueId: '0',

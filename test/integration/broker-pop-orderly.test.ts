@@ -2,15 +2,19 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { decodeMessages } from '../../src/protocol/message-codec.ts'
 import type { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import type { BrokerPeer } from '../support/broker-peer.ts'
-import { BrokerRig } from '../support/broker-rig.ts'
+import type { BrokerRig } from '../support/broker-rig.ts'
+import {
+  ACK,
+  BATCH_ACK,
+  CHANGE_INVISIBLE_TIME,
+  INVISIBLE_MILLIS,
+  NOTIFICATION,
+  popRequest as popRequestOf,
+  sendBodies,
+  startToPop
+} from '../support/pops.ts'
 
-const POP = 200_050
-const ACK = 200_051
-const CHANGE_INVISIBLE_TIME = 200_053
-const NOTIFICATION = 200_054
-const BATCH_ACK = 200_151
 const RESET_OFFSET = 222
-const INVISIBLE_MILLIS = 60_000
 
 let rig: BrokerRig
 let peer: BrokerPeer
@@ -19,33 +23,19 @@ const elsewhere = async (request: RemotingCommand): Promise<RemotingCommand> => 
 
 afterEach(() => rig?.stop())
 
-async function start(options: Parameters<typeof BrokerRig.start>[0] = {}): Promise<void> {
-  rig = await BrokerRig.start({ topics: { T: { queues: 1 } }, ...options })
-  peer = await rig.connect()
+async function start(options?: Parameters<typeof startToPop>[0]): Promise<void> {
+  ;[rig, peer] = await startToPop(options)
 }
 
 const popRequest = (fields: Record<string, string> = {}): RemotingCommand =>
-  rig.request(POP, {
-    consumerGroup: 'G',
-    topic: 'T',
-    queueId: '-1',
-    maxMsgNums: '2',
-    invisibleTime: String(INVISIBLE_MILLIS),
-    pollTime: '0',
-    bornTime: String(rig.clock.now()),
-    initMode: '0',
-    order: 'true',
-    ...fields
-  })
+  popRequestOf(rig, { maxMsgNums: '2', order: 'true', ...fields })
 
 const pop = (fields?: Record<string, string>): Promise<RemotingCommand> => rig.ask(peer, popRequest(fields))
 
 const bodies = ({ body }: RemotingCommand): string[] =>
   decodeMessages(body ?? Buffer.alloc(0)).map((message) => message.body.toString())
 
-async function send(...sent: string[]): Promise<void> {
-  for (const body of sent) expect((await rig.ask(peer, rig.sendRequest({ body }))).code).toBe(0)
-}
+const send = (...sent: string[]): Promise<void> => sendBodies(rig, peer, ...sent)
 
 const proof = (answer: RemotingCommand, offset: number): Record<string, string> => ({
   consumerGroup: 'G',
@@ -219,6 +209,17 @@ describe('a notification', () => {
     expect((await notification({ order: 'true' })).extFields['hasMsg']).toBe('false')
     await ack(popped, 0)
     expect((await notification()).extFields['hasMsg']).toBe('false')
+  })
+
+  it('store-197 looks where a reset of the offset says, as the next pop does', async () => {
+    await start()
+    await send('a')
+    expect(bodies(await pop({ order: 'false' }))).toEqual(['a'])
+    expect((await notification()).extFields['hasMsg']).toBe('false')
+    const fields = { topic: 'T', group: 'G', timestamp: '-1', isForce: 'true', queueId: '0', offset: '0' }
+    expect((await rig.ask(peer, rig.request(RESET_OFFSET, fields))).code).toBe(0)
+    expect((await notification()).extFields['hasMsg']).toBe('true')
+    expect(bodies(await pop({ order: 'false' }))).toEqual(['a'])
   })
 
   it('store-197 waits until a message comes or comes back, or its time is over; it takes no message from a pop that waits', async () => {

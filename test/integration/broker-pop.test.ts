@@ -3,41 +3,31 @@ import type { MessageExt } from '../../src/protocol/message.ts'
 import { decodeMessages } from '../../src/protocol/message-codec.ts'
 import type { RemotingCommand } from '../../src/protocol/remoting-command.ts'
 import type { BrokerPeer } from '../support/broker-peer.ts'
-import { BrokerRig } from '../support/broker-rig.ts'
+import type { BrokerRig } from '../support/broker-rig.ts'
+import {
+  ACK,
+  BATCH_ACK,
+  CHANGE_INVISIBLE_TIME,
+  INVISIBLE_MILLIS,
+  popRequest as popRequestOf,
+  sendBodies,
+  startToPop
+} from '../support/pops.ts'
 import { nextTurn } from '../support/turns.ts'
 
-const POP = 200_050
-const ACK = 200_051
-const CHANGE_INVISIBLE_TIME = 200_053
-const BATCH_ACK = 200_151
 const RETRY_TOPIC = '%RETRY%G_T'
-const INVISIBLE_MILLIS = 60_000
 
 let rig: BrokerRig
 let peer: BrokerPeer
 
 afterEach(() => rig?.stop())
 
-async function start(options: Parameters<typeof BrokerRig.start>[0] = {}): Promise<void> {
-  rig = await BrokerRig.start({ topics: { T: { queues: 1 } }, ...options })
-  peer = await rig.connect()
+async function start(options?: Parameters<typeof startToPop>[0]): Promise<void> {
+  ;[rig, peer] = await startToPop(options)
 }
 
 const popRequest = (fields: Record<string, string> = {}): RemotingCommand =>
-  rig.request(POP, {
-    consumerGroup: 'G',
-    topic: 'T',
-    queueId: '-1',
-    maxMsgNums: '32',
-    invisibleTime: String(INVISIBLE_MILLIS),
-    pollTime: '0',
-    bornTime: String(rig.clock.now()),
-    initMode: '0',
-    exp: '*',
-    expType: 'TAG',
-    order: 'false',
-    ...fields
-  })
+  popRequestOf(rig, { exp: '*', expType: 'TAG', order: 'false', ...fields })
 
 const pop = (fields?: Record<string, string>): Promise<RemotingCommand> => rig.ask(peer, popRequest(fields))
 
@@ -81,9 +71,7 @@ const ack = (one: Popped): Promise<RemotingCommand> => rig.ask(peer, rig.request
 const changeInvisibleTime = (one: Popped, millis: number): Promise<RemotingCommand> =>
   rig.ask(peer, rig.request(CHANGE_INVISIBLE_TIME, { ...handle(one), invisibleTime: String(millis) }))
 
-async function send(...sent: string[]): Promise<void> {
-  for (const body of sent) expect((await rig.ask(peer, rig.sendRequest({ body }))).code).toBe(0)
-}
+const send = (...sent: string[]): Promise<void> => sendBodies(rig, peer, ...sent)
 
 const committed = (topic = 'T', queueId = 0): number => rig.broker.consumerOffsetManager.queryOffset('G', topic, queueId)
 

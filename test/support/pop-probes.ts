@@ -1,4 +1,5 @@
 import { decodeMessages } from '../../src/protocol/message-codec.ts'
+import { ACK, BATCH_ACK, CHANGE_INVISIBLE_TIME as CHANGE, NOTIFICATION, POP } from './pops.ts'
 
 // Requests of POP consumption, the awkward ones included, that are put to a broker one after the other; what comes back is compared with
 // what 5.3.3 said (test/golden/pop-5.3.3.json), without what depends on time, chance and addresses.
@@ -24,11 +25,6 @@ interface Assignment {
   messageQueue: { queueId: number }
 }
 
-const POP = 200_050
-const ACK = 200_051
-const CHANGE = 200_053
-const NOTIFICATION = 200_054
-const BATCH_ACK = 200_151
 const ASSIGNMENT = 400
 const SET_MODE = 401
 const TOPIC = 'Probed'
