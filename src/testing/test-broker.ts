@@ -1,4 +1,5 @@
 import { MQClientException } from '../internal/errors.ts'
+import type { HeldClock } from '../internal/held-clock.ts'
 import { LoopbackBroker } from '../loopback/loopback-broker.ts'
 import { DefaultMQProducer } from '../producer/default-mq-producer.ts'
 import { ProducerWatch, type WatchedProducer } from './producer-watch.ts'
@@ -68,7 +69,10 @@ export class TestBroker {
     // Producers of a test that still runs beside this one stay.
     const owned = this.#tests.size > 0 ? [] : [...this.#owned]
     for (const producer of owned) this.#owned.delete(producer)
-    const outcomes = await Promise.allSettled([...owned, ...leaked.map(({ producer }) => producer)].map((one) => one.shutdown()))
+    const ending = Promise.allSettled([...owned, ...leaked.map(({ producer }) => producer)].map((one) => one.shutdown()))
+    const { clock } = this.broker.clientOptions()
+    if (typeof (clock as Partial<HeldClock> | undefined)?.advance === 'function') await moveUntilEnded(clock as HeldClock, ending)
+    const outcomes = await ending
     if (leaked.length > 0) this.#report(leaked)
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
@@ -90,6 +94,19 @@ export class TestBroker {
     if (this.#leaks === 'warn') process.emitWarning(text, { code: 'LEAKED_PRODUCERS' })
     else throw new MQClientException(text, { code: 'LEAKED_PRODUCERS' })
   }
+}
+
+/**
+ * A shutdown waits, on the clock, for answers that may never come: nobody else moves the clock once the test has ended, and the runner
+ * would wait for ever. Most shutdowns end while the clock only waits until all is quiet.
+ */
+async function moveUntilEnded(clock: HeldClock, ending: Promise<unknown>): Promise<void> {
+  let ended = false
+  const noted = ending.then(() => {
+    ended = true
+  })
+  await Promise.race([noted, clock.advance(0)])
+  while (!ended) await Promise.race([noted, clock.advanceToNextTimer()])
 }
 
 function leakText(leaked: readonly WatchedProducer[]): string {
