@@ -98,7 +98,7 @@ function rowsOf(name) {
 function guide() {
   const parts = [
     '# Options',
-    'Made from the docstrings by `node scripts/options-guide.mjs --write`; the types in your editor say the same. A name that does not exist and a value that\nis out of range are refused with what is allowed. Sizes are bytes; times are milliseconds unless a line says otherwise.'
+    'Made from the docstrings by `node scripts/options-guide.mjs --write`; the types in your editor say the same. A value that is out\nof range is refused with what is allowed. So is a name that does not exist; of a producer, whose subclasses may have options of their own, one that\nanother client uses or that has one letter wrong. Sizes are bytes; times are milliseconds unless a line says otherwise.'
   ]
   for (const [title, text, ...names] of SECTIONS) {
     parts.push(`## ${title}`)

@@ -1,4 +1,5 @@
 import { MQClientException } from '../internal/errors.ts'
+import { escapeControls } from '../internal/logger.ts'
 
 /** What an option may be: a test, and the words for it. */
 export interface Rule {
@@ -33,10 +34,17 @@ export function having(...methods: string[]): Rule {
   }
 }
 
+/** An array of what `each` allows. */
+export function listOf(each: Rule): Rule {
+  return {
+    allowed: `an array, each of it ${each.allowed}`,
+    fits: (value) => Array.isArray(value) && value.every((one) => each.fits(one))
+  }
+}
+
 export const text: Rule = { allowed: 'text', fits: (value) => typeof value === 'string' }
 export const truth: Rule = { allowed: 'true or false', fits: (value) => typeof value === 'boolean' }
 export const object: Rule = { allowed: 'an object', fits: (value) => isObject(value) && !Array.isArray(value) }
-export const list: Rule = { allowed: 'an array', fits: (value) => Array.isArray(value) }
 export const texts: Rule = {
   allowed: 'an array of texts',
   fits: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string')
@@ -89,8 +97,13 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-/** For a text. Never what is in an object: it may hold a secret, and it may have no text. */
+/**
+ * For a text. Never what is in an object: it may hold a secret, and it may have no text. A text is quoted: 'true' is not true, and what
+ * comes from the environment is always text.
+ */
 export function shown(value: unknown): string {
   if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'string') return `'${escapeControls(value.slice(0, 64))}'`
+  if (typeof value === 'function') return 'a function'
   return isObject(value) ? 'an object' : String(value)
 }

@@ -8,7 +8,7 @@ import type { SocksProxyConfig } from '../transport/socks-network.ts'
 import {
   having,
   LONGEST_TIMEOUT,
-  list,
+  listOf,
   object,
   oneOf,
   type Rule,
@@ -134,7 +134,7 @@ export const CLIENT_OPTION_RULES: { readonly [Name in keyof ClientOptions]?: Rul
   clock: having('now', 'monotonic', 'setTimeout'),
   logger: having('debug', 'info', 'warn', 'error'),
   credentials: object,
-  rpcHooks: list,
+  rpcHooks: listOf(having('doBeforeRequest', 'doAfterResponse')),
   faults: object,
   maxResponseHeaderLength: wholeNumber(1)
 }

@@ -1,7 +1,10 @@
 import { MQClientException } from '../internal/errors.ts'
 
 /** An option as other clients call it, in lower case and without Go's `With`: what it is called here, and what else there is to know. */
-const FOREIGN: ReadonlyMap<string, readonly [name: string, note?: string]> = new Map([
+export type ForeignNames = ReadonlyMap<string, readonly [name: string, note?: string]>
+
+/** Of a producer. */
+const FOREIGN: ForeignNames = new Map([
   // ali-ons
   ['namesrv', ['namesrvAddr']],
   ['namesrvaddress', ['namesrvAddr']],
@@ -32,7 +35,18 @@ const FOREIGN: ReadonlyMap<string, readonly [name: string, note?: string]> = new
   ['sessioncredentialsprovider', ['credentials', 'credentials: { accessKey, secretKey, securityToken }']],
   ['sendmessagetimeout', ['sendMsgTimeout', 'ms']],
   ['maxattempts', ['retryTimesWhenSendFailed', 'attempts less one']],
+  ['acl', ['credentials', 'credentials: { accessKey, secretKey }']],
+  ['aclclientrpchook', ['credentials', 'credentials: { accessKey, secretKey }']],
+  ['enablemsgtrace', ['enableTrace']],
+  ['customizedtracetopic', ['traceTopic']],
+  ['sendtimeout', ['sendMsgTimeout', 'ms']],
+  ['sendtimeoutms', ['sendMsgTimeout', 'ms']],
+  ['sendtimeoutmillis', ['sendMsgTimeout', 'ms']],
+  ['sendmsgtimeoutmillis', ['sendMsgTimeout', 'ms']],
+  ['retrytimes', ['retryTimesWhenSendFailed', 'a number; retryTimesWhenSendAsyncFailed for sends with a callback']],
+  ['maxretries', ['retryTimesWhenSendFailed', 'a number; retryTimesWhenSendAsyncFailed for sends with a callback']],
   ['sslenabled', ['useTLS']],
+  ['tlsenable', ['useTLS']],
   ['tlsenabled', ['useTLS']],
   // kafkajs
   ['clientid', ['instanceName', 'producerGroup names the application']],
@@ -54,11 +68,11 @@ const FOREIGN: ReadonlyMap<string, readonly [name: string, note?: string]> = new
  * name. Names that are like none stay: a producer built on this one may have options of its own.
  * @throws MQClientException (`BAD_OPTION`)
  */
-export function refuseForeignNames(options: object, known: readonly string[]): void {
+export function refuseForeignNames(options: object, known: readonly string[], foreignNames = FOREIGN): void {
   const names = new Set(known)
   for (const name of Object.keys(options)) {
     if (names.has(name)) continue
-    const foreign = FOREIGN.get(name.toLowerCase().replace(/^with(?=.)/, ''))
+    const foreign = foreignNames.get(name.toLowerCase().replace(/^with(?=.)/, ''))
     const right = foreign?.[0] ?? nearest(name, known)
     if (right === undefined) continue
     const note = foreign?.[1] === undefined ? '' : ` (${foreign[1]})`

@@ -1,4 +1,5 @@
 import { MQClientException } from '../internal/errors.ts'
+import { textOf } from '../internal/logger.ts'
 
 /** An error that names the field, the value and what is allowed. */
 export function refused(field: string, value: unknown, allowed: string): MQClientException {
@@ -49,6 +50,19 @@ export function checkTopic(what: string, topic: unknown, known: ReadonlySet<stri
     topic,
     `a topic that exists (give it to start() in topics, or send to it first): ${some || 'there is none'}`
   )
+}
+
+/**
+ * What was waited for, instead of the bare reason of a signal: that says neither what was missing nor who waited.
+ * @throws MQClientException (`ABORTED`) when `waiting` was given up; what else it rejects with.
+ */
+export async function reasoned<T>(waiting: Promise<T>, signal: AbortSignal | undefined, missing: () => string): Promise<T> {
+  try {
+    return await waiting
+  } catch (error) {
+    if (signal?.aborted !== true || error !== signal.reason) throw error
+    throw new MQClientException(`${missing()}: ${textOf(error)}`, { code: 'ABORTED', cause: error })
+  }
 }
 
 function similar(wanted: string, names: readonly string[]): string[] {

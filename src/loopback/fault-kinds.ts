@@ -217,8 +217,8 @@ export const KINDS: Readonly<Record<LoopbackFaultAction['kind'], Kind>> = {
 
 /** The rule of an action. @throws for a kind that does not exist, and for fields it does not have. */
 export function kindOf(then: unknown): Kind {
-  checkFields('then', then, ['kind', ...Object.values(KINDS).flatMap(({ fields }) => fields)])
-  const { kind } = then as { kind: unknown }
+  if (typeof then !== 'object' || then === null) throw refused('then', then, "an object with a kind, such as { kind: 'drop' }")
+  const { kind } = then as { kind?: unknown }
   if (typeof kind !== 'string' || !Object.hasOwn(KINDS, kind)) throw refused('then.kind', kind, Object.keys(KINDS).join(', '))
   const rule = KINDS[kind as LoopbackFaultAction['kind']]
   checkFields('then', then, ['kind', ...rule.fields])

@@ -5,8 +5,9 @@ import { MQClientException } from '../internal/errors.ts'
 import { FaultTable } from '../internal/fault-table.ts'
 import { HeldClock } from '../internal/held-clock.ts'
 import type { NameServer } from '../nameserver/name-server.ts'
-import { checkFields, checkText, checkWhole, refused } from './bad-input.ts'
+import { checkFields, checkText, checkWhole, reasoned, refused } from './bad-input.ts'
 import { type BrokerStatistics, brokerStatistics } from './broker-statistics.ts'
+import { checkStart } from './check-start.ts'
 import { type ConnectedClient, type ConnectedConsumer, connectedConsumers, connectedProducers } from './connected-clients.ts'
 import { checkMessages, type PublishedMessage, type PublishResult, publishTo, type Replier, replyingTo } from './local-client.ts'
 import { LoopbackFaults } from './loopback-faults.ts'
@@ -63,8 +64,7 @@ export class LoopbackBroker {
    * @throws MQClientException when an option is wrong; the error of the socket when a port is taken.
    */
   static async start(options: LoopbackBrokerOptions = {}): Promise<LoopbackBroker> {
-    checkTopics(options.topics)
-    checkWhole('seed', options.seed, 0, 2 ** 32 - 1)
+    checkStart(options)
     const loopback = new LoopbackBroker(options)
     try {
       await loopback.#members.start()
@@ -303,15 +303,17 @@ export class LoopbackBroker {
 
   /**
    * Resolves with all messages of `topic` when there are at least `count`.
-   * @param options.signal gives up with its reason; without one it waits as long as the broker runs.
-   * @throws MQClientException (`CLOSED`) when the broker is closed meanwhile, (`BAD_OPTION`) for a count that is no whole number.
+   * @param options.signal gives up; without one it waits as long as the broker runs.
+   * @throws MQClientException (`ABORTED`) with what was missing and the signal's reason as cause; (`CLOSED`) when the broker is closed
+   *   meanwhile; (`BAD_OPTION`) for a count that is no whole number.
    */
   async waitForMessages(topic: string, count: number, options: { signal?: AbortSignal } = {}): Promise<StoredMessage[]> {
     this.#mustRun('waitForMessages')
     checkFields('options', options, ['signal'])
     checkWhole('count', count ?? Number.NaN, 0)
     const { signal } = options
-    await this.#waits.until(topic, count, signal)
+    const missing = (): string => `waited for ${count} messages of ${topic}, found ${this.#count(topic)}`
+    await reasoned(this.#waits.until(topic, count, signal), signal, missing)
     return this.messages(topic)
   }
 
@@ -347,14 +349,6 @@ export class LoopbackBroker {
       throw new MQClientException(`${call}() needs a running broker; this one is ${this.#state}`, { code: 'BAD_STATE' })
     }
   }
-}
-
-function checkTopics(topics: LoopbackBrokerOptions['topics'] = {}): void {
-  const named = typeof topics === 'object' && !Array.isArray(topics)
-  if (named && Object.values(topics).every((topic) => typeof topic === 'object')) return
-  throw new MQClientException('topics: allowed is an object of names and settings, for example { Orders: { queues: 4 } }', {
-    code: 'BAD_OPTION'
-  })
 }
 
 function startClock(clock: Clock | 'held' | undefined): Clock | undefined {

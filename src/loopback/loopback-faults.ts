@@ -1,7 +1,7 @@
 import { AssertionError } from 'node:assert'
 import type { FaultHandle, FaultMatch } from '../internal/fault.ts'
 import type { FaultTable } from '../internal/fault-table.ts'
-import { checkFields, checkText, checkTopic, checkWhole, refused } from './bad-input.ts'
+import { checkFields, checkText, checkTopic, checkWhole, reasoned, refused } from './bad-input.ts'
 import { type FaultHost, kindOf, type LoopbackFaultAction, WHEN_FIELDS } from './fault-kinds.ts'
 import { type FilterScope, requestCodes } from './recorded-requests.ts'
 
@@ -100,7 +100,13 @@ export class LoopbackFaults {
       get matches() {
         return row.matches
       },
-      fired: (count, options) => row.fired(count, options),
+      fired: (count = 1, { signal } = {}) =>
+        reasoned(
+          row.fired(count, signal === undefined ? {} : { signal }),
+          signal,
+          () =>
+            `waited until the fault ${then.kind} struck ${count} times, it struck ${row.hits} times of ${row.matches} that agreed`
+        ),
       release: () => row.release(),
       remove: () => row.remove()
     }

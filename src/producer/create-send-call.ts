@@ -9,6 +9,7 @@ import { LARGEST_COPIED_BODY } from '../protocol/outgoing-frame.ts'
 import { noRoom } from './back-pressure.ts'
 import type { CommunicationMode } from './communication-mode.ts'
 import { copyProperties } from './copy-properties.ts'
+import { refuseForeignSendOptions } from './foreign-send-options.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { ProducerContext } from './producer-context.ts'
 import type { PublishTopic, PublishTopics } from './publish-topic.ts'
@@ -186,13 +187,17 @@ export function targetQueue(
   topic: PublishTopic,
   mode: CommunicationMode
 ): MessageQueue | undefined {
+  refuseForeignSendOptions(options)
   const { queue, selector } = options
   if (selector !== undefined) {
     if (queue !== undefined) throw illegal('queue and selector exclude each other')
     if (typeof selector !== 'function') throw illegal('selector is not a function')
   }
   if (queue === undefined) return undefined
-  if (!isQueue(queue)) throw illegal('queue is not a MessageQueue')
+  if (!isQueue(queue))
+    throw illegal(
+      'queue is not a MessageQueue: allowed is one of fetchPublishMessageQueues(topic), or new MessageQueue(topic, brokerName, queueId)'
+    )
   const name = typeof queue.topic === 'string' ? wrapNamespace(context.config.namespace, queue.topic) : undefined
   if (name !== topic.name) {
     throw illegal(

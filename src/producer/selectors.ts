@@ -11,6 +11,8 @@ import type { MessageQueueSelector } from './send-options.ts'
  */
 export const selectMessageQueueByHash: MessageQueueSelector<string | number | undefined> = (queues, _message, arg) => {
   if (queues.length === 0) throw noQueues()
+  // Every missing key, and every object, has one text: all messages would go to one queue.
+  if (arg === undefined || arg === null || typeof arg === 'object') throw badOption('arg', arg, 'the key, a text or a number')
   const hash = typeof arg === 'number' && (arg | 0) === arg ? arg : javaHashCode(String(arg))
   // The remainder first, then its amount: the smallest integer has no positive counterpart.
   return queues[Math.abs(hash % queues.length)]

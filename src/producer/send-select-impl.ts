@@ -1,6 +1,7 @@
 import { withoutNamespace, wrapNamespace } from '../client/namespace-util.ts'
 import { isPromise } from '../internal/async.ts'
 import { MQClientException, RemotingTooMuchRequestException } from '../internal/errors.ts'
+import { textOf } from '../internal/logger.ts'
 import { Message } from '../protocol/message.ts'
 import { MessageQueue } from '../protocol/message-queue.ts'
 import { copyProperties } from './copy-properties.ts'
@@ -67,7 +68,11 @@ export function selectQueue(
       arg
     )
   } catch (cause) {
-    throw new MQClientException('select message queue threw exception.', { code: 'SELECTOR', cause })
+    throw new MQClientException('select message queue threw exception.', {
+      code: 'SELECTOR',
+      hint: `The selector threw: ${textOf(cause)}`,
+      cause
+    })
   }
   if (!isQueue(selected)) {
     // An async selector: its rejection is nobody's, and must not end the process.

@@ -1,4 +1,5 @@
 import { MQClientException } from '../internal/errors.ts'
+import { escapeControls } from '../internal/logger.ts'
 import type { HostAddress } from './host-address.ts'
 import { KEY_SEPARATOR, MessageConst, RESERVED_PROPERTIES } from './message-const.ts'
 import { NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, type Properties } from './properties.ts'
@@ -75,6 +76,7 @@ export class Message {
   constructor(options: MessageOptions, properties?: Properties)
   constructor(options: MessageOptions, properties?: Properties) {
     if (typeof options !== 'object' || options === null) throw notOptions(options)
+    if (properties === undefined) refuseForeignNames(options)
     if (typeof options.topic !== 'string') throw badOption('topic', options.topic, 'text')
     this.topic = options.topic
     this.body = bodyBuffer(options.body, options)
@@ -206,7 +208,12 @@ export class Message {
     if (RESERVED_PROPERTIES.has(name)) {
       throw badProperty(`The Property<${name}> is used by system, input another please`)
     }
-    if (isBlank(name) || isBlank(value)) throw badProperty('The name or value of property can not be null or blank string!')
+    if (isBlank(name) || isBlank(value)) {
+      throw badProperty('The name or value of property can not be null or blank string!', `${shown(name)} is ${shown(value)}.`)
+    }
+    if (typeof name !== 'string' || typeof value !== 'string') {
+      throw badProperty(`The name or value of property is not a string: ${shown(name)} is ${shown(value)}`)
+    }
     refuseSeparators(name, name)
     refuseSeparators(name, value)
     this.properties.set(name, value)
@@ -294,8 +301,8 @@ function bodyBuffer(body: Uint8Array | string, options: object): Buffer {
   if (!ArrayBuffer.isView(body)) {
     const foreign = body === undefined ? FOREIGN_BODY_NAMES.find((name) => name in options) : undefined
     throw new MQClientException('the message body is not a string, Buffer or typed array', {
-      code: 'BAD_BODY',
-      ...(foreign === undefined ? {} : { hint: `What stands in ${foreign} goes into body here.` })
+      code: 'MESSAGE_ILLEGAL',
+      hint: foreign === undefined ? BODY_HINT : `What stands in ${foreign} goes into body here.`
     })
   }
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
@@ -307,8 +314,7 @@ function isMap(value: object): value is ReadonlyMap<string, string> {
 
 function isBlank(text: unknown): boolean {
   if (text === undefined || text === null) return true
-  if (typeof text !== 'string') throw badProperty('The name or value of property is not a string')
-  return text.trim() === ''
+  return typeof text === 'string' && text.trim() === ''
 }
 
 function setText(properties: Properties, name: string, value: string | undefined): void {
@@ -316,7 +322,7 @@ function setText(properties: Properties, name: string, value: string | undefined
     properties.delete(name)
     return
   }
-  if (typeof value !== 'string') throw badProperty(`The value of property ${name} is not a string`)
+  if (typeof value !== 'string') throw badProperty(`The value of property ${name} is not a string: it is ${shown(value)}`)
   refuseSeparators(name, value)
   properties.set(name, value)
 }
@@ -346,12 +352,18 @@ function refuseSeparators(name: string, text: string): void {
   }
 }
 
+const BODY_HINT = 'Give text or bytes; JSON.stringify(value) makes text of an object.'
+
 /** What the body is called elsewhere. */
 const FOREIGN_BODY_NAMES = ['value', 'payload', 'content', 'data', 'message', 'msg']
 
 function badOption(name: string, value: unknown, allowed: string): MQClientException {
-  const shown = typeof value === 'object' && value !== null ? 'an object' : String(value)
-  return new MQClientException(`${name} is ${shown}: allowed is ${allowed}`, { code: 'ILLEGAL_ARGUMENT' })
+  return new MQClientException(`${name} is ${shown(value)}: allowed is ${allowed}`, { code: 'ILLEGAL_ARGUMENT' })
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${escapeControls(value.slice(0, 64))}'`
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }
 
 function notOptions(value: unknown): MQClientException {
@@ -362,6 +374,50 @@ function notOptions(value: unknown): MQClientException {
   })
 }
 
-function badProperty(message: string): MQClientException {
-  return new MQClientException(message, { code: 'BAD_PROPERTY' })
+const NAMES: ReadonlySet<string> = new Set<keyof MessageOptions>([
+  'topic',
+  'body',
+  'tags',
+  'keys',
+  'properties',
+  'delayTimeLevel',
+  'delayTimeSec',
+  'delayTimeMs',
+  'deliverTimeMs',
+  'flag',
+  'waitStoreMsgOK',
+  'uniqKey'
+])
+
+/** What the parts of a message are called elsewhere, in lower case. */
+const FOREIGN_NAMES: ReadonlyMap<string, string> = new Map([
+  ...[...NAMES].map((name): [string, string] => [name.toLowerCase(), name]),
+  ['tag', 'tags'],
+  ['key', 'keys'],
+  ['header', 'properties'],
+  ['headers', 'properties'],
+  ['property', 'properties'],
+  ['userproperties', 'properties'],
+  ['delaylevel', 'delayTimeLevel'],
+  ['delaytime', 'delayTimeMs'],
+  ['delayseconds', 'delayTimeSec'],
+  ['delayms', 'delayTimeMs'],
+  ['deliverytimestamp', 'deliverTimeMs'],
+  ['delivertimestamp', 'deliverTimeMs'],
+  ['delivertime', 'deliverTimeMs'],
+  ['startdelivertime', 'deliverTimeMs']
+])
+
+/** A part by the wrong name would be missing from the message, and nobody would notice. Names that are like none do no harm. */
+function refuseForeignNames(options: object): void {
+  for (const name in options) {
+    if (NAMES.has(name)) continue
+    const right = FOREIGN_NAMES.get(name.toLowerCase())
+    if (right === undefined) continue
+    throw new MQClientException(`a message has no ${name.slice(0, 64)}: use ${right}`, { code: 'ILLEGAL_ARGUMENT' })
+  }
+}
+
+function badProperty(message: string, hint?: string): MQClientException {
+  return new MQClientException(message, { code: 'BAD_PROPERTY', ...(hint === undefined ? {} : { hint }) })
 }

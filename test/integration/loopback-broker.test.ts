@@ -82,7 +82,11 @@ describe.each([
     const abort = new AbortController()
     const aborted = broker.waitForMessages('Orders', 9, { signal: abort.signal })
     abort.abort(new Error('enough'))
-    await expect(aborted).rejects.toThrow('enough')
+    await expect(aborted).rejects.toMatchObject({
+      code: 'ABORTED',
+      message: 'waited for 9 messages of Orders, found 2: enough',
+      cause: new Error('enough')
+    })
     const waiting = broker.waitForMessages('Orders', 9)
     const closed = expect(waiting).rejects.toThrow('the broker was closed while waiting for 9 messages of Orders')
     await broker.close()
@@ -104,6 +108,20 @@ describe('LoopbackBroker', () => {
     const producer = await startProducer(a)
     await producer.send(new Message({ topic: 'T', body: 'x' }))
     expect([a.messageCount('T'), b.messageCount('T')]).toEqual([1, 0])
+  })
+
+  it.each<[object, string]>([
+    [{ topic: 'Orders' }, "options.topic is 'Orders': allowed is no such field, but topics, brokers,"],
+    [{ topics: { Orders: { queue: 4 } } }, 'topics["Orders"].queue is 4: allowed is no such field, but queues, perm'],
+    [{ brokers: [{ slave: 1 }] }, 'brokers[0].slave is 1: allowed is no such field, but brokerName, slaves'],
+    [{ brokerConfig: { flushDiskType: 'SYNC_FLUSH' } }, 'allowed is no such setting: it is one of storeConfig'],
+    [{ storeConfig: { autoCreateTopicEnable: false } }, 'allowed is no such setting: it is one of brokerConfig'],
+    [{ dataDir: '' }, "dataDir is '': allowed is a text that is not empty"],
+    [{ port: 99_999 }, 'port is 99999: allowed is a whole number from 0 to 65535'],
+    [{ faults: {} }, 'faults is an object: allowed is a FaultTable'],
+    [{ network: {} }, 'network is an object: allowed is a network such as new MemoryNetwork()']
+  ])('%j is refused, and where it belongs is said', async (options, text) => {
+    await expect(LoopbackBroker.start(options)).rejects.toThrow(text)
   })
 
   it('refuses a number of brokers that makes no sense, and a port that is taken, without leaving anything open', async () => {

@@ -235,7 +235,10 @@ describe('faults as data', () => {
     const controller = new AbortController()
     const aborted = expect(
       broker.faults.add({ then: { kind: 'diskFull' } }).fired(1, { signal: controller.signal })
-    ).rejects.toThrow('enough')
+    ).rejects.toMatchObject({
+      code: 'ABORTED',
+      message: 'waited until the fault diskFull struck 1 times, it struck 0 times of 0 that agreed: enough'
+    })
     controller.abort(new Error('enough'))
     await aborted
     const closing = expect(broker.faults.add({ then: { kind: 'diskFull' } }).fired()).rejects.toMatchObject({

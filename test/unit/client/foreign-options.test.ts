@@ -28,6 +28,10 @@ describe('an option by another name', () => {
     ['endpoints', 'namesrvAddr'],
     ['sessionCredentials', 'credentials'],
     ['maxAttempts', 'retryTimesWhenSendFailed'],
+    ['acl', 'credentials (credentials: { accessKey, secretKey })'],
+    ['sendTimeout', 'sendMsgTimeout (ms)'],
+    ['retryTimes', 'retryTimesWhenSendFailed'],
+    ['maxRetries', 'retryTimesWhenSendFailed'],
     // Java's setters and letters, slips of the pen
     ['setSendMsgTimeout', 'sendMsgTimeout'],
     ['sendmsgtimeout', 'sendMsgTimeout'],

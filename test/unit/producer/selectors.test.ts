@@ -22,6 +22,14 @@ describe('selectors', () => {
     expect(id(-2147483648)).toBe(8)
   })
 
+  it('a key that is missing, or an object, is refused: all of them would be one key', () => {
+    for (const arg of [undefined, null, { id: 1 }]) {
+      expect(() => selectMessageQueueByHash(queues, message, arg as never)).toThrow(
+        /^arg is .+: allowed is the key, a text or a number$/
+      )
+    }
+  })
+
   it('producer-45 the random selector returns a member, the only one of one, and throws for none', () => {
     for (let i = 0; i < 50; i++) expect(queues).toContain(selectMessageQueueByRandom(queues, message, undefined))
     expect(selectMessageQueueByRandom(queues.slice(3, 4), message, undefined)).toBe(queues[3])

@@ -10,21 +10,25 @@ describe('what a message is made of', () => {
     [{ topic: 5 }, 'topic is 5: allowed is text'],
     [{ topic: undefined }, 'topic is undefined: allowed is text'],
     [{ flag: 1.5 }, 'flag is 1.5: allowed is a whole number from -2147483648 to 2147483647'],
-    [{ flag: '1' }, 'flag is 1: allowed is a whole number'],
+    [{ flag: '1' }, "flag is '1': allowed is a whole number"],
     [{ flag: 2 ** 31 }, 'flag is 2147483648: allowed'],
     [{ flag: Number.NaN }, 'flag is NaN'],
     [{ delayTimeLevel: -1 }, 'delayTimeLevel is -1: allowed is a whole number from 0 to 2147483647'],
-    [{ delayTimeLevel: '3' }, 'delayTimeLevel is 3: allowed'],
+    [{ delayTimeLevel: '3' }, "delayTimeLevel is '3': allowed"],
     [{ delayTimeLevel: 2.5 }, 'delayTimeLevel is 2.5: allowed'],
-    [{ waitStoreMsgOK: 'false' }, 'waitStoreMsgOK is false: allowed is true or false'],
+    [{ waitStoreMsgOK: 'false' }, "waitStoreMsgOK is 'false': allowed is true or false"],
     [{ keys: 5 }, 'The value of property KEYS is not a string'],
     [{ keys: ['a', 5] }, 'keys is 5: allowed is a text or an array of texts'],
     [{ keys: [{}] }, 'keys is an object: allowed is a text or an array of texts'],
     [{ tags: 5 }, 'The value of property TAGS is not a string'],
     [{ uniqKey: 5 }, 'The value of property UNIQ_KEY is not a string'],
-    [{ properties: 'a=b' }, 'properties is a=b: allowed is an object or a Map of texts'],
+    [{ properties: 'a=b' }, "properties is 'a=b': allowed is an object or a Map of texts"],
     [{ properties: ['a', 'b'] }, 'properties is an object: allowed is an object or a Map of texts'],
-    [{ properties: { n: 5 } }, 'The name or value of property is not a string'],
+    [{ properties: { n: 5 } }, "The name or value of property is not a string: 'n' is 5"],
+    [{ tag: 'paid' }, 'a message has no tag: use tags'],
+    [{ Keys: 'k' }, 'a message has no Keys: use keys'],
+    [{ delayLevel: 3 }, 'a message has no delayLevel: use delayTimeLevel'],
+    [{ headers: {} }, 'a message has no headers: use properties'],
     [{ body: undefined, value: 'x' }, 'the message body is not a string, Buffer or typed array'],
     [{ body: 5 }, 'the message body is not a string, Buffer or typed array']
   ])('producer-76 %o is refused', (more, text) => {
@@ -42,6 +46,8 @@ describe('what a message is made of', () => {
       }
       return undefined
     }
+    expect(hint(create({ topic: 'T', body: { id: 1 } }))).toContain('JSON.stringify(value)')
+    expect(hint(create({ topic: 'T', body: 'x', properties: { n: undefined } }))).toBe("'n' is undefined.")
     expect(hint(create('Orders'))).toContain('new Message({ topic, tags, body })')
     expect(hint(create(undefined))).toContain('new Message({ topic, tags, body })')
     expect(hint(create({ topic: 'T', value: 'x' }))).toBe('What stands in value goes into body here.')
