@@ -59,7 +59,8 @@ export class NameServerList {
       try {
         return await this.#remoting.invoke(address, request(), Math.ceil(share), signal)
       } catch (error) {
-        if (signal?.aborted) throw error
+        // Whoever called has to mend that, no other server.
+        if (signal?.aborted || (error as RocketMQError).code === 'RPC_HOOK_FAILED') throw error
         cause = error
         failures.push(`${address}: ${logText(error)}`)
         this.#giveUp(address, addresses)

@@ -29,7 +29,7 @@ export function textOf(value: unknown): string {
 export function logText(value: unknown): string {
   const text = textOf(value)
   const line = JSON.stringify(text.length > 256 ? `${text.slice(0, 256)}...` : text)
-  return escapeControls(line.slice(1, -1))
+  return escapeControls(line.slice(1, -1).replaceAll('\\"', '"'))
 }
 
 /** Control characters, line ends of every alphabet, and marks that turn the direction of writing. */

@@ -62,7 +62,11 @@ export class ProducerHooks {
   checkForbidden(context: CheckForbiddenContext): void {
     for (const hook of this.#checkForbidden) {
       try {
-        this.#ignorePromise(hook.hookName, hook.checkForbidden(context))
+        const decided: unknown = hook.checkForbidden(context)
+        if (isPromise(decided)) {
+          this.#ignorePromise(hook.hookName, decided)
+          throw new Error('it returned a promise, and has to decide at once')
+        }
       } catch (error) {
         if (error instanceof RocketMQError) throw error
         throw new MQClientException(`hook ${hook.hookName} forbids this send: ${logText(error)}`, {

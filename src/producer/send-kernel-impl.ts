@@ -13,6 +13,7 @@ import { MessageBatch } from './message-batch.ts'
 import { messageTypeOf } from './message-type.ts'
 import type { SendCall } from './send-call.ts'
 import { toRocketMQError } from './send-error.ts'
+import { checkBody } from './validators.ts'
 
 /**
  * One attempt: the broker's address, hooks, header, request. The message has its id, namespace and compression already: they are the
@@ -45,6 +46,8 @@ export function sendKernelImpl(call: SendCall, mq: MessageQueue, timeoutMillis: 
     if (call.attemptsMade < call.maxAttempts) message = copyForAttempt(call)
     try {
       runHooks(call, message)
+      // A text that a hook put there would travel as so many zero bytes.
+      if (!call.settled) checkBody(message.body, config.maxMessageSize)
     } catch (error) {
       done(toRocketMQError(error), undefined)
       return

@@ -57,17 +57,25 @@ function notAMessage(value: unknown): MQClientException {
 /** @throws MQClientException when the body is missing, empty or too large. */
 export function checkBody(body: Uint8Array, maxMessageSize: number): void {
   if (body === undefined || body === null) throw illegalMessage('the message body is null')
-  if (!ArrayBuffer.isView(body) || body.length !== body.byteLength) throw illegalMessage('the message body is not a Uint8Array')
+  if (!ArrayBuffer.isView(body) || body.length !== body.byteLength) {
+    throw illegalMessage(
+      'the message body is not a Uint8Array',
+      'Only new Message({ body }) takes text: what is set later, in a hook too, is bytes, Buffer.from(text).'
+    )
+  }
   if (body.length === 0) throw illegalMessage('the message body length is zero')
   if (body.length > maxMessageSize) {
-    throw illegalMessage(`the message body size over max value, MAX: ${maxMessageSize}`)
+    throw illegalMessage(
+      `the message body size over max value, MAX: ${maxMessageSize}`,
+      `It has ${body.length} bytes: send less at a time, or raise maxMessageSize here and at the broker.`
+    )
   }
 }
 
 /** @throws MQClientException for something else than a signal. */
 export function checkIsSignal(signal: AbortSignal): void {
   if (typeof signal !== 'object' || signal === null || typeof signal.addEventListener !== 'function') {
-    throw illegal('signal is not an AbortSignal')
+    throw illegal('signal is not an AbortSignal: of an AbortController give its signal')
   }
 }
 

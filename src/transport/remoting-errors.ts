@@ -11,12 +11,19 @@ import { logText } from '../internal/logger.ts'
 /** No connection could be opened; nothing was sent. */
 export function connectFailed(addr: string, cause: unknown): RemotingConnectException {
   const code = String((cause as { code?: unknown } | undefined)?.code ?? '')
-  const hint = CERTIFICATE_REFUSED.test(code) ? { hint: certificateHint(code) } : {}
+  const hint = CERTIFICATE_REFUSED.test(code)
+    ? { hint: certificateHint(code) }
+    : NAME_UNKNOWN.test(code)
+      ? { hint: `The host name of ${addr} is unknown here (${code}): check its spelling, and the name resolution of this host.` }
+      : {}
   return new RemotingConnectException(`connect to ${addr} failed`, { code: 'CONNECT_FAILED', retryable: true, cause, ...hint })
 }
 
 /** Codes of Node and OpenSSL for a certificate that was not accepted. */
 const CERTIFICATE_REFUSED = /^(ERR_TLS_CERT|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|INVALID_CA|HOSTNAME_MISMATCH)/
+
+/** Codes of a host name that could not be resolved. */
+const NAME_UNKNOWN = /^(ENOTFOUND|EAI_)/
 
 function certificateHint(code: string): string {
   return code === 'ERR_TLS_CERT_ALTNAME_INVALID'
@@ -75,7 +82,11 @@ export function clientClosed(): RemotingException {
 
 export function hookFailed(thrown: unknown): RocketMQError {
   if (thrown instanceof RocketMQError) return thrown
-  return new RemotingException(`an RPC hook failed: ${logText(thrown)}`, { code: 'RPC_HOOK_FAILED', cause: thrown })
+  return new RemotingException(`an RPC hook failed: ${logText(thrown)}`, {
+    code: 'RPC_HOOK_FAILED',
+    cause: thrown,
+    hint: 'What one of the rpcHooks throws fails the call: correct the hook, or let it catch what may go wrong.'
+  })
 }
 
 /** Our own errors as they are, others as the cause of one. */

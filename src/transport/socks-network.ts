@@ -121,7 +121,8 @@ const loadSocks = async (): Promise<SocksModule> => (await import('socks')) as u
 function missing(cause: unknown): RemotingConnectException {
   return new RemotingConnectException('socksProxyConfig needs the package "socks", which is not installed: npm install socks', {
     code: 'SOCKS_MISSING',
-    cause
+    cause,
+    hint: 'Install it beside this package: npm install socks'
   })
 }
 

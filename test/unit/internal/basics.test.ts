@@ -59,6 +59,7 @@ test('single flight shares one outcome per key and forgets it afterwards', async
 test('log text is one short line whatever it is made from', () => {
   expect(logText('a\r\n\u001b[31mb')).toBe('a\\r\\n\\u001b[31mb')
   expect(logText(new Error('no\nway'))).toBe('no\\nway')
+  expect(logText('the package "socks"')).toBe('the package "socks"')
   expect(logText(undefined)).toBe('undefined')
   expect(logText('x'.repeat(1000)).length).toBe(259)
 })
