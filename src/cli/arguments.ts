@@ -22,7 +22,7 @@ export function parseOptions(
     })
     return parsed.values as Record<string, string | boolean | string[] | undefined>
   } catch (error) {
-    throw new UsageError((error as Error).message)
+    throw new UsageError(`${(error as Error).message.replace(/\.$/, '')}; --help lists the options`)
   }
 }
 

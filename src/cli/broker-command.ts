@@ -69,7 +69,7 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
       ? {}
       : { dataDir, repair: oneOf('repair', values['repair'], ['stop', 'truncate'] as const, 'stop') }),
     ...parseBrokerProperties(entries, { namesrv: DEFAULT_NAMESRV_CONFIG })
-  })
+  }).catch(namePorts)
   const ready = {
     ready: true,
     namesrvAddr: broker.namesrvAddr,
@@ -85,6 +85,14 @@ export async function brokerCommand(args: readonly string[]): Promise<number> {
   await stopped
   await broker.close()
   return 0
+}
+
+/** Most often it is a broker that was started before and forgotten. */
+function namePorts(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'EADDRINUSE') throw error
+  throw new Error(`${error.message}: something runs there already; --namesrv-port 0 and --port 0 take any free port`, {
+    cause: error
+  })
 }
 
 /** The first SIGTERM or SIGINT. */

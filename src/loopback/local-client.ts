@@ -92,7 +92,12 @@ export function replyingTo(broker: BrokerController, topic: string, replier: Rep
   }
   return (arrived) => {
     if (arrived.topic !== topic) return
-    reply(arrived).catch((error: unknown) => broker.logger.error(`a replier of ${topic} failed: ${logText(error)}`))
+    reply(arrived).catch((error: unknown) => {
+      const text = `a replier of ${logText(topic)} failed: ${logText(error)}`
+      broker.logger.error(text)
+      // The requester only learns that no reply came; most tests give the broker no logger.
+      process.emitWarning(text, { code: 'REPLIER_FAILED' })
+    })
   }
 }
 

@@ -143,6 +143,11 @@ const WRONG_TYPE = /TopicMessageType/
 const TYPE_HINT =
   "The topic takes messages of one type, its attribute message.type (NORMAL, DELAY, FIFO with a sharding key, TRANSACTION, MIXED): use another topic, or change it with mqadmin's updateTopic -a +message.type=..."
 
+/** A time that is too far ahead is an unacceptable message too, and has nothing to do with its size. */
+const WRONG_TIME = /timer message illegal/
+const TIME_HINT =
+  "Nothing is delivered later than the broker's timerMaxDelaySec allows, 3 days unless it was raised: send nearer to the time, or raise it."
+
 const CODE_HINTS = new Map<number, string>([
   [2, 'The broker is busy: send less at a time, or give it more time with sendMsgTimeout.'],
   [
@@ -159,6 +164,7 @@ function hintFor(error: RocketMQError, addr: string): string | undefined {
   if (error instanceof RemotingConnectException) return connectHint(addr)
   if (error instanceof MQBrokerException) {
     if (WRONG_TYPE.test(error.message)) return TYPE_HINT
+    if (WRONG_TIME.test(error.message)) return TIME_HINT
     return ACCESS_REFUSED.test(error.message) ? ACCESS_HINT : CODE_HINTS.get(error.responseCode)
   }
   if (error instanceof RemotingTimeoutException) {

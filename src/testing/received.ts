@@ -10,6 +10,8 @@ export interface Found {
   pattern: MessagePattern
   all: StoredMessage[]
   matching: StoredMessage[]
+  /** Topics that hold messages, with how many, where this one holds none: a name was wrong, or it is too early. */
+  elsewhere: string[]
 }
 
 /** Most messages a failure lists. */
@@ -29,7 +31,16 @@ export function look(broker: unknown, topic: unknown, expected?: ExpectedMessage
   }
   const pattern = messagePattern(expected)
   const all = (broker as LoopbackBroker).messages(topic)
-  return { topic, pattern, all, matching: all.filter((message) => matches(message, pattern)) }
+  const matching = all.filter((message) => matches(message, pattern))
+  return { topic, pattern, all, matching, elsewhere: all.length > 0 ? [] : heldTopics(broker as LoopbackBroker) }
+}
+
+function heldTopics(broker: LoopbackBroker): string[] {
+  const topics = new Set(broker.brokers.flatMap(({ topicConfigManager }) => [...topicConfigManager.topicConfigTable.keys()]))
+  return [...topics].flatMap((topic) => {
+    const count = broker.messageCount(topic)
+    return count === 0 ? [] : `${topic} (${count})`
+  })
 }
 
 /**
@@ -63,12 +74,13 @@ export async function lookUntil(
 }
 
 /** `expected` says what should have been, for example `at least 1`. */
-export function foundText({ topic, pattern, all, matching }: Found, expected: string): string {
+export function foundText({ topic, pattern, all, matching, elsewhere }: Found, expected: string): string {
   const list = all.slice(0, LISTED).map((message) => `  ${messageText(message)}`)
   if (all.length > LISTED) list.push(`  ... and ${all.length - LISTED} more`)
+  const empty = `The topic holds no message.${elsewhere.length === 0 ? '' : ` There are some in ${elsewhere.join(', ')}.`}`
   return [
     `expected ${expected} of ${patternText(pattern)} in topic "${topic}", found ${matching.length}`,
-    all.length === 0 ? 'The topic holds no message.' : `The topic holds ${all.length}:`,
+    all.length === 0 ? empty : `The topic holds ${all.length}:`,
     ...list
   ].join('\n')
 }

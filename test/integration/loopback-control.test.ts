@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LoopbackBroker } from '../../src/loopback/loopback-broker.ts'
 import type { LoopbackBrokerOptions } from '../../src/loopback/loopback-options.ts'
@@ -232,7 +233,10 @@ describe('control', () => {
     broker.replyTo('Orders', () => {
       throw new Error('not today')
     })
+    const warned = once(process, 'warning')
     await expect(producer.request(message('again'), { timeout: 100 })).rejects.toThrow()
+    // The requester cannot know, so whoever runs the test is told.
+    expect(await warned).toMatchObject([{ code: 'REPLIER_FAILED', message: 'a replier of Orders failed: not today' }])
     await producer.send(message('no request'))
   })
 

@@ -64,6 +64,7 @@ describe('delayed sends', () => {
     const error = await rejection<MQBrokerException>(producer.send(message({ delayTimeSec: 61 })))
     expect([error.responseCode, error.maybeStored]).toEqual([13, false])
     expect(error.message).toContain('should not be bigger than the max delay 60000ms')
+    expect(error.hint).toContain('timerMaxDelaySec')
     await start({ storeConfig: { timerWheelEnable: false } })
     const off = await rejection<MQClientException>(producer.send(message({ delayTimeSec: 1 })))
     expect(off.responseCode).toBe(1)

@@ -85,7 +85,9 @@ describe('what a broker has received', () => {
       `  broker-a/0@0, tags paid, keys o-1 o-2, body ${JSON.stringify(JSON.stringify(json))}`,
       '  broker-a/0@1, body "plain"'
     ])
-    expect(matchers.toHaveReceived(broker, 'Nothing').message()).toMatch(/The topic holds no message\.$/)
+    expect(matchers.toHaveReceived(broker, 'Order').message()).toMatch(
+      /The topic holds no message\. There are some in Orders \(2\)\.$/
+    )
   })
 
   it('tool-4 waiting ends with the message that was waited for, or with the time', async () => {
