@@ -333,6 +333,7 @@ export class LoopbackBroker {
     this.#waits.close()
     this.faults.clear()
     await this.#members.shutdown()
+    this.#journal?.clear()
   }
 
   #count(topic: string): number {

@@ -34,12 +34,17 @@ interface Parties {
 const FIRST_SEGMENT = 16 * 1024
 /** Where that ends, unless the journal is smaller than eight of them; a larger frame has a piece to itself, bytes. */
 const LARGEST_SEGMENT = 256 * 1024
+/** Pieces of that size kept for the next journal: 16 MiB a process. */
+const KEPT = 64
 const RECORD_HEAD = 16
 const RECEIVED = 1
 const REQUEST = 2
 
+const free: Segment[] = []
+
 /**
- * A piece of memory with records one behind the other.
+ * A piece of memory with records one behind the other. Those that no journal needs any more are used by the next one, of whatever broker: new
+ * memory costs its first touch, and a garbage collection each time so much of it has been allocated.
  *
  * ```
  * record := length:int32 (of the frame) | kind:int16 (bit 0 received, bit 1 request) | parties:uint16 | timestamp:float64 | frame
@@ -47,6 +52,8 @@ const REQUEST = 2
  */
 class Segment {
   readonly bytes: Buffer
+  /** The same memory, for the heads. */
+  readonly heads: DataView
   /** What `parties` of the records counts. */
   readonly parties: Parties[] = []
   /** Where the oldest record that is kept begins, and where the next one would. */
@@ -55,15 +62,24 @@ class Segment {
   #last: Parties | undefined
   #lastAt = 0
 
-  constructor(size: number) {
+  private constructor(size: number) {
     this.bytes = Buffer.allocUnsafeSlow(size)
+    this.heads = new DataView(this.bytes.buffer)
   }
 
-  empty(): void {
+  /** An empty one of `size` bytes. */
+  static take(size: number): Segment {
+    return (size === LARGEST_SEGMENT ? free.pop() : undefined) ?? new Segment(size)
+  }
+
+  /** Nobody reads it any more. */
+  giveBack(): void {
+    if (this.bytes.length !== LARGEST_SEGMENT || free.length >= KEPT) return
     this.parties.length = 0
     this.#last = undefined
     this.from = 0
     this.to = 0
+    free.push(this)
   }
 
   at(parties: Parties): number {
@@ -86,8 +102,6 @@ export class WireJournal {
   readonly #largestSegment: number
   readonly #segments = new RingQueue<Segment>(4)
   #newest: Segment | undefined
-  /** The segment that was emptied last, to be filled again. */
-  #spare: Segment | undefined
   #requests = 0
   #held = 0
   #dropped = 0
@@ -124,13 +138,13 @@ export class WireJournal {
 
   /** Oldest first. */
   *frames(): IterableIterator<JournalFrame> {
-    for (const { bytes, parties, from, to } of this.#segments.values()) {
+    for (const { bytes, heads, parties, from, to } of this.#segments.values()) {
       for (let at = from; at < to; ) {
         const begin = at + RECORD_HEAD
-        const end = begin + bytes.readInt32BE(at)
-        const kind = bytes.readInt16BE(at + 4)
-        const { server, remoteAddr } = parties[bytes.readUInt16BE(at + 6)] as Parties
-        const timestamp = bytes.readDoubleBE(at + 8)
+        const end = begin + heads.getInt32(at)
+        const kind = heads.getInt16(at + 4)
+        const { server, remoteAddr } = parties[heads.getUint16(at + 6)] as Parties
+        const timestamp = heads.getFloat64(at + 8)
         const [received, isRequest] = [(kind & RECEIVED) !== 0, (kind & REQUEST) !== 0]
         yield { server, remoteAddr, received, isRequest, timestamp, bytes: bytes.subarray(begin, end) }
         at = end
@@ -139,9 +153,9 @@ export class WireJournal {
   }
 
   clear(): void {
+    for (const segment of this.#segments.values()) segment.giveBack()
     this.#segments.clear()
     this.#newest = undefined
-    this.#spare = undefined
     this.#requests = 0
     this.#held = 0
     this.#dropped = 0
@@ -154,11 +168,11 @@ export class WireJournal {
       this.#dropped++
       return
     }
-    const { bytes, to } = segment
-    bytes.writeInt32BE(length, to)
-    bytes.writeInt16BE(kind, to + 4)
-    bytes.writeUInt16BE(segment.at(parties), to + 6)
-    bytes.writeDoubleBE(this.#clock.now(), to + 8)
+    const { bytes, heads, to } = segment
+    heads.setInt32(to, length)
+    heads.setInt16(to + 4, kind)
+    heads.setUint16(to + 6, segment.at(parties))
+    heads.setFloat64(to + 8, this.#clock.now())
     bytes.set(start === 0 && end === frame.length ? frame : frame.subarray(start, end), to + RECORD_HEAD)
     if (body !== undefined) bytes.set(body, to + RECORD_HEAD + end - start)
     segment.to = to + RECORD_HEAD + length
@@ -174,10 +188,7 @@ export class WireJournal {
     const segmentSize = Math.max(size, Math.min(this.#largestSegment, Math.max(FIRST_SEGMENT, this.#held)))
     if (segmentSize > this.#limits.bytes) return undefined
     while (this.#held + segmentSize > this.#limits.bytes) this.#dropSegment()
-    const spare = this.#spare?.bytes.length === segmentSize ? this.#spare : undefined
-    this.#spare = undefined
-    const segment = spare ?? new Segment(segmentSize)
-    segment.empty()
+    const segment = Segment.take(segmentSize)
     this.#held += segmentSize
     this.#segments.push(segment)
     this.#newest = segment
@@ -191,14 +202,14 @@ export class WireJournal {
 
   #dropRecord(): void {
     const segment = this.#segments.peek() as Segment
-    const { bytes, from } = segment
-    if ((bytes.readInt16BE(from + 4) & REQUEST) !== 0) this.#requests--
-    segment.from = from + RECORD_HEAD + bytes.readInt32BE(from)
+    const { bytes, heads, from } = segment
+    if ((heads.getInt16(from + 4) & REQUEST) !== 0) this.#requests--
+    segment.from = from + RECORD_HEAD + heads.getInt32(from)
     this.#dropped++
     if (segment.from < segment.to) return
     this.#segments.shift()
     this.#held -= bytes.length
-    this.#spare = segment
     if (segment === this.#newest) this.#newest = undefined
+    segment.giveBack()
   }
 }

@@ -68,6 +68,26 @@ describe('the wire journal', () => {
     expect(wire.dropped).toBe(1)
   })
 
+  it('uses the memory of journals that were cleared, and shows nothing of them', () => {
+    const fill = (wire: WireJournal, server: string): void => {
+      const connection = wire.of(server).of('10.0.0.1:1')
+      const frame = Buffer.from(server.repeat(1000))
+      for (let i = 0; i < 1000; i++) connection.received(frame, 0, frame.length, false)
+    }
+    const servers = (wire: WireJournal): Set<string> =>
+      new Set(kept(wire).map(({ server, text }) => (text === server.repeat(1000) ? server : 'mixed up')))
+    const [a, b, c] = [journal(), journal(), journal()]
+    fill(a, 'aaaa')
+    a.clear()
+    const { arrayBuffers } = process.memoryUsage()
+    fill(b, 'bbbb')
+    // Four megabytes of frames.
+    expect(process.memoryUsage().arrayBuffers - arrayBuffers).toBeLessThan(2 * MIB)
+    fill(c, 'cccc')
+    fill(a, 'dddd')
+    expect([a, b, c].map((wire) => [...servers(wire)])).toEqual([['dddd'], ['bbbb'], ['cccc']])
+  })
+
   it('holds nothing before the first frame, nor when it was cleared', () => {
     const wire = journal()
     expect(wire.bytes).toBe(0)
