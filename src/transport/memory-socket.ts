@@ -93,12 +93,11 @@ export class MemorySocket extends Duplex {
     this.#scheduled = false
     if (this.destroyed) return
     while (this.#wantsData && this.#arriving.length > 0) {
-      const bytes = this.#arriving.length === 1 ? this.#arriving[0] : Buffer.concat(this.#arriving)
-      this.#arriving = []
-      this.#arrivingBytes = 0
+      const bytes = this.#arriving.shift() as Buffer
+      this.#arrivingBytes -= bytes.length
       this.bytesRead += bytes.length
       this.#wantsData = this.push(bytes)
-      this.#unblock()
+      if (this.#arrivingBytes <= WINDOW) this.#unblock()
     }
     if (this.#ended && this.#arriving.length === 0 && !this.destroyed) {
       this.#endArrived = true
