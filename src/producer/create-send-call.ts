@@ -117,7 +117,12 @@ export function checkTimeout(timeout: number): number {
   if (typeof timeout !== 'number' || !(timeout <= LONGEST_TIMEOUT)) {
     throw illegal(`timeout is ${shown(timeout)}: a number of ms up to ${LONGEST_TIMEOUT} is needed`)
   }
-  if (timeout <= 0) throw new RemotingTooMuchRequestException('sendDefaultImpl call timeout', { code: 'SEND_TIMEOUT' })
+  if (timeout <= 0) {
+    throw new RemotingTooMuchRequestException('sendDefaultImpl call timeout', {
+      code: 'SEND_TIMEOUT',
+      hint: `The timeout that was given is ${timeout} ms: leave it out for sendMsgTimeout; there is no send without one.`
+    })
+  }
   return timeout
 }
 
@@ -192,6 +197,9 @@ export function targetQueue(
   if (selector !== undefined) {
     if (queue !== undefined) throw illegal('queue and selector exclude each other')
     if (typeof selector !== 'function') throw illegal('selector is not a function')
+  } else if (options.arg !== undefined) {
+    // Without a selector nobody looks at it, and the order that was meant is lost silently.
+    throw illegal('arg is given without a selector: selector: selectMessageQueueByHash keeps the messages of one arg in order')
   }
   if (queue === undefined) return undefined
   if (!isQueue(queue))

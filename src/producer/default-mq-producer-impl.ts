@@ -126,11 +126,7 @@ export class DefaultMQProducerImpl {
   }
 
   start(): Promise<void> {
-    if (this.#state !== 'CREATE_JUST') {
-      return Promise.reject(
-        new MQClientException(`The producer service state not OK, maybe started once, ${this.#state}`, { code: 'BAD_STATE' })
-      )
-    }
+    if (this.#state !== 'CREATE_JUST') return Promise.reject(stateNotOK(this.#state, 'maybe started once, '))
     this.#state = 'START_FAILED'
     this.#starting = this.#observe(startChannel, () => this.#start()).finally(() => {
       this.#starting = undefined
@@ -436,12 +432,12 @@ function backPressureLimits(config: ProducerConfig): BackPressureLimits {
   }
 }
 
-function stateNotOK(state: ServiceState): MQClientException {
-  return new MQClientException(`The producer service state not OK, ${state}`, {
+function stateNotOK(state: ServiceState, guess = ''): MQClientException {
+  return new MQClientException(`The producer service state not OK, ${guess}${state}`, {
     code: 'BAD_STATE',
     hint:
       state === 'SHUTDOWN_ALREADY'
         ? 'A producer that was shut down cannot be used again: create another one.'
-        : 'Await start() before the first send.'
+        : 'Await start() before the first send, and call it once.'
   })
 }

@@ -31,7 +31,10 @@ describe('start and shutdown', () => {
     await producer.shutdown()
     expect(producer.serviceState).toBe('SHUTDOWN_ALREADY')
     await expect(producer.send(message())).rejects.toThrow('The producer service state not OK, SHUTDOWN_ALREADY')
-    await expect(producer.start()).rejects.toThrow('maybe started once, SHUTDOWN_ALREADY')
+    await expect(producer.start()).rejects.toMatchObject({
+      message: 'The producer service state not OK, maybe started once, SHUTDOWN_ALREADY',
+      hint: 'A producer that was shut down cannot be used again: create another one.'
+    })
     expect(cluster.broker.unregistered).toBe(1)
   })
 

@@ -57,6 +57,7 @@ const CALLS: Array<[string, Call, string]> = [
     'no option brokerName: use queue (send(message, { queue }))'
   ],
   ['a queue by Java’s name', (p) => p.request(message(), { mq: queue } as never), 'no option mq: use queue'],
+  ['an arg for nobody', (p) => p.send(message(), { arg: 'o-1' }), 'arg is given without a selector'],
   [
     'a key without a selector',
     (p) => p.send(message(), { shardingKey: 'o-1' } as never),
