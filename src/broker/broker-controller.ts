@@ -149,7 +149,7 @@ export class BrokerController implements BrokerServices {
     )
     this.rebalanceLockManager = new RebalanceLockManager(clock, config.maxQueueLockNum)
     this.pullRequestHoldService = new PullRequestHoldService(clock, this.config)
-    this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName)
+    this.brokerStatsManager = new BrokerStatsManager(config.brokerClusterName, clock.now())
 
     // What is delivered later, and comes back.
     const timed = { store: this.store, stats: this.brokerStatsManager, clock, logger }

@@ -36,6 +36,8 @@ export function queryByKey(
     messages.push(record)
     if (messages.length >= limit) break
   }
+  // Java says how far its index has come only along with what it found.
+  if (messages.length === 0) return { messages, indexLastUpdateTimestamp: 0, indexLastUpdatePhyoffset: 0 }
   return {
     messages: messages.reverse(),
     indexLastUpdateTimestamp: index.lastUpdateTimestamp,

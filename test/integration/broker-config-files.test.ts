@@ -117,6 +117,9 @@ describe("the broker's tables in files", () => {
     const rig = await open(root)
     expect(rig.broker.consumerOffsetManager.queryOffset('G', 'T', 1)).toBe(3)
     const peer = await rig.connect()
+    const shown = await rig.ask(peer, rig.request(352, { group: 'G' }))
+    const groupRetryPolicy = { customizedRetryPolicy: { next: [1, 2] }, type: 'CUSTOMIZED' }
+    expect(JSON.parse(shown.body!.toString())).toMatchObject({ groupRetryPolicy, retryMaxTimes: 9 })
     await rig.ask(peer, rig.request(200, {}, JSON.stringify({ groupName: 'H' })))
     const { forbiddenTable, subscriptionGroupTable } = read(root, 'subscriptionGroup.json')
     expect(forbiddenTable).toEqual({ G: { T: 1 } })
@@ -124,7 +127,7 @@ describe("the broker's tables in files", () => {
       G: {
         attributes: { a: 'b' },
         consumeBroadcastEnable: false,
-        groupRetryPolicy: { customizedRetryPolicy: { next: [1, 2] } },
+        groupRetryPolicy,
         retryMaxTimes: 9,
         subscriptionDataSet: [{ topic: 'T' }]
       },

@@ -134,6 +134,16 @@ describe('sends', () => {
     ])
   })
 
+  it.each([
+    ['INNER_BATCH in sysFlag', { sysFlag: 0x80 }],
+    ['INNER_NUM', { properties: 'INNER_NUM\u00012\u0002' }]
+  ])('several messages in one record, said by %s: refused with 13, no queue here holds such records', async (_, more) => {
+    rig = await BrokerRig.start({ topics: { T: { queues: 4 } } })
+    const answer = await rig.ask(await rig.connect(), rig.sendRequest({ queueId: 0, ...more }))
+    expect(answer).toMatchObject({ code: 13, remark: expect.stringContaining('the message is illegal') })
+    expect(rig.stored('T', 0)).toEqual([])
+  })
+
   it('store-50 a transaction that is not decided is not answered; beyond its own immunity time it is refused with 604', async () => {
     rig = await BrokerRig.start()
     const peer = await rig.connect()
@@ -147,7 +157,10 @@ describe('sends', () => {
     }
     peer.send(rig.request(37, { ...fields, commitOrRollback: '0' }))
     await rig.clock.advance(65_000)
-    expect((await rig.ask(peer, rig.request(37, { ...fields, commitOrRollback: '8' }))).code).toBe(604)
+    expect(await rig.ask(peer, rig.request(37, { ...fields, commitOrRollback: '8' }))).toMatchObject({
+      code: 604,
+      remark: 'not set any response code'
+    })
     expect((await rig.ask(peer, rig.request(37, { ...fields, commitOrRollback: '8', fromTransactionCheck: 'true' }))).code).toBe(
       0
     )

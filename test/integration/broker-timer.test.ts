@@ -256,6 +256,7 @@ describe('recall', () => {
     await send({ TIMER_DELAY_SEC: '5', UNIQ_KEY: 'U2' }, 'two')
     await rig.clock.advance(2000)
     const answer = await recall(first.extFields['recallHandle']!)
+    expect(answer).toMatchObject({ code: 0, remark: 'not set any response code' })
     expect([answer.code, answer.extFields]).toMatchObject([0, { msgId: 'U1', MSG_REGION: 'DefaultRegion' }])
     await rig.clock.advance(60_000)
     expect(bodies()).toEqual(['two'])

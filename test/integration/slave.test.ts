@@ -81,7 +81,8 @@ describe('a slave broker', () => {
     const topic = { topic: 'Later', defaultTopic: 'TBW102', readQueueNums: '3', writeQueueNums: '3', perm: '6' }
     const more = { topicFilterType: 'SINGLE_TAG', topicSysFlag: '0', order: 'false' }
     expect((await rig.ask(peer, rig.request(17, { ...topic, ...more }))).code).toBe(0)
-    const group = JSON.stringify({ groupName: 'CG', retryMaxTimes: 7, consumeBroadcastEnable: false })
+    const groupRetryPolicy = { type: 'CUSTOMIZED', customizedRetryPolicy: { next: [5] } }
+    const group = JSON.stringify({ groupName: 'CG', retryMaxTimes: 7, consumeBroadcastEnable: false, groupRetryPolicy })
     expect((await rig.ask(peer, rig.request(200, {}, group))).code).toBe(0)
     const commit = { consumerGroup: 'CG', topic: 'Later', queueId: '2', commitOffset: '5' }
     await rig.ask(peer, rig.request(15, commit))
@@ -90,6 +91,7 @@ describe('a slave broker', () => {
     expect(slave.topicConfigManager.selectTopicConfig('Later')).toEqual(master.topicConfigManager.selectTopicConfig('Later'))
     expect(slave.topicConfigManager.dataVersion).toEqual(master.topicConfigManager.dataVersion)
     expect(slave.subscriptionGroupManager.table.get('CG')).toEqual(master.subscriptionGroupManager.table.get('CG'))
+    expect(slave.subscriptionGroupManager.table.get('CG')).toMatchObject({ groupRetryPolicy })
     expect(slave.consumerOffsetManager.queryOffset('CG', 'Later', 2)).toBe(5)
     // A topic that is deleted there goes here too.
     await rig.ask(peer, rig.request(215, { topic: 'Later' }))

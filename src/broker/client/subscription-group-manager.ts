@@ -4,6 +4,7 @@ import { type DataVersion, isSameVersion } from '../../protocol/topic-config.ts'
 import { quotaExceeded } from '../../transport/request-refused.ts'
 import type { BrokerConfig } from '../broker-config.ts'
 import { isLegalGroup } from '../names.ts'
+import type { GroupRetryPolicy } from './group-retry-policy.ts'
 
 /** A consumer group's settings, by Java's names. */
 export interface SubscriptionGroupConfig {
@@ -14,7 +15,7 @@ export interface SubscriptionGroupConfig {
   consumeMessageOrderly: boolean
   retryQueueNums: number
   retryMaxTimes: number
-  groupRetryPolicy: { type: string }
+  groupRetryPolicy: GroupRetryPolicy
   brokerId: number
   whichBrokerWhenConsumeSlowly: number
   notifyConsumerIdsChangedEnable: boolean

@@ -176,8 +176,8 @@ export class BrokerConfigFiles {
     const groups: Record<string, unknown> = Object.create(null)
     for (const [name, config] of table) {
       const found = objectOf(this.#foundGroups, name)
-      const { attributes = config.attributes, groupRetryPolicy = config.groupRetryPolicy } = found as Record<string, unknown>
-      groups[name] = { ...found, ...config, attributes, groupRetryPolicy }
+      const { attributes = config.attributes } = found
+      groups[name] = { ...found, ...config, attributes }
     }
     return JSON.stringify({ dataVersion, forbiddenTable: this.#forbiddenTable, subscriptionGroupTable: groups })
   }

@@ -1,12 +1,14 @@
 import { RemotingCommandException } from '../../internal/errors.ts'
 import { ResponseCode } from '../../protocol/codes.ts'
-import { parseRequestObject } from '../../protocol/fastjson.ts'
+import { type FastjsonValue, isObject, parseRequestObject } from '../../protocol/fastjson.ts'
 import { requiredText } from '../../protocol/header-fields.ts'
 import { RemotingCommand } from '../../protocol/remoting-command.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import { groupRetryPolicyOf } from '../client/group-retry-policy.ts'
 import { newSubscriptionGroupConfig, type SubscriptionGroupConfig } from '../client/subscription-group-manager.ts'
 import { isLegalGroup } from '../names.ts'
+import { alterGroupAttributes } from '../topic/topic-attributes.ts'
 
 const MAX_RETRY_QUEUES = 1024
 
@@ -19,6 +21,9 @@ export function updateAndCreateSubscriptionGroup(broker: BrokerServices): Reques
     if (typeof groupName !== 'string' || !isLegalGroup(groupName)) {
       throw new RemotingCommandException('groupName is missing or not a legal name', { code: 'BAD_FIELD' })
     }
+    const existing = broker.subscriptionGroupManager.table.get(groupName)
+    const attributes = alteredAttributes(existing, given['attributes'])
+    if (typeof attributes === 'string') return RemotingCommand.response(request, ResponseCode.SYSTEM_ERROR, attributes)
     const config = newSubscriptionGroupConfig(groupName)
     for (const name of Object.keys(config) as Array<keyof SubscriptionGroupConfig>) {
       const value = given[name]
@@ -26,10 +31,21 @@ export function updateAndCreateSubscriptionGroup(broker: BrokerServices): Reques
       if (typeof value === typeof config[name] && typeof value !== 'object')
         (config as unknown as Record<string, unknown>)[name] = value
     }
+    config.attributes = Object.fromEntries(attributes)
+    config.groupRetryPolicy = groupRetryPolicyOf(given['groupRetryPolicy'])
     config.retryQueueNums = Math.max(0, Math.min(config.retryQueueNums, MAX_RETRY_QUEUES))
     broker.subscriptionGroupManager.update(config)
     return RemotingCommand.response(request, ResponseCode.SUCCESS)
   }
+}
+
+/** What the attributes of a group are after a change such as `{"+name": "value"}`, or what is wrong with the change. */
+function alteredAttributes(
+  existing: SubscriptionGroupConfig | undefined,
+  change: FastjsonValue | undefined
+): Map<string, string> | string {
+  const changes = isObject(change) ? Object.entries(change).map(([name, value]) => [name, String(value)] as const) : []
+  return alterGroupAttributes(existing && new Map(Object.entries(existing.attributes)), new Map(changes))
 }
 
 /** Code 201: every consumer group with its settings. */

@@ -13,6 +13,7 @@ import { resetTransactionValue, SysFlag } from '../../protocol/sys-flag.ts'
 import type { PutMessageResult } from '../../store/types.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import { NOT_SET } from '../remarks.ts'
 import { type PendingMessage, putMessage } from '../send/put-message.ts'
 import { acceptedCode, putRefusal } from '../send/put-result.ts'
 import { StoredProperties } from '../send/stored-properties.ts'
@@ -43,7 +44,7 @@ function end(broker: BrokerServices, request: RemotingCommand): MaybePromise<Out
   if (record === undefined) return respond(ResponseCode.SYSTEM_ERROR, 'Find prepared transaction message failed')
   const half = decodeMessage(record, 0, { decompressBody: false })
   if (!booleanField(fields, 'fromTransactionCheck') && immunityPassed(broker, half))
-    return respond(ResponseCode.ILLEGAL_OPERATION)
+    return respond(ResponseCode.ILLEGAL_OPERATION, NOT_SET)
   if (half.properties.get(MessageConst.PGROUP) !== fields['producerGroup']) {
     return respond(ResponseCode.SYSTEM_ERROR, 'The producer group wrong')
   }

@@ -13,6 +13,7 @@ import type { PutMessageResult } from '../../store/types.ts'
 import type { Connection } from '../../transport/connection.ts'
 import type { RequestHandler } from '../../transport/request-dispatcher.ts'
 import type { BrokerServices } from '../broker-services.ts'
+import { NOT_SET } from '../remarks.ts'
 import { Refusal } from '../send/message-check.ts'
 import { type PendingMessage, putMessage } from '../send/put-message.ts'
 import { acceptedCode } from '../send/put-result.ts'
@@ -43,7 +44,7 @@ function recall(broker: BrokerServices, request: RemotingCommand, connection: Co
       return refuse(new Refusal(ResponseCode.SYSTEM_ERROR, 'recall failed, execute error'))
     }
     broker.brokerStatsManager.incPut(message.topic, 1, appendResult.wroteBytes)
-    return RemotingCommand.response(request, ResponseCode.SUCCESS, undefined, { ...region, msgId: handle.messageId })
+    return RemotingCommand.response(request, ResponseCode.SUCCESS, NOT_SET, { ...region, msgId: handle.messageId })
   }
   const put = putMessage(broker, message)
   return isPromise(put) ? put.then(answer) : answer(put)

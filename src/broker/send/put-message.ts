@@ -20,13 +20,13 @@ export interface PendingMessage extends Omit<MessageExtBrokerInner, 'properties'
 const ILLEGAL: PutMessageResult = Object.freeze({ status: 'MESSAGE_ILLEGAL' })
 
 /**
- * What Java's chain of `PutMessageHook` does before a put (inner batches, timer and delay messages), and the put.
+ * What Java's chain of `PutMessageHook` does before a put (inner batches, which no queue here takes, timer and delay messages), and the put.
  * @throws RemotingCommandException when DELAY is not a number.
  */
 export function putMessage(broker: BrokerServices, message: PendingMessage): MaybePromise<PutMessageResult> {
   const properties = message.stored
   const { map } = properties
-  if (map.has(MessageConst.INNER_NUM) && (message.sysFlag & SysFlag.INNER_BATCH) === 0) return ILLEGAL
+  if (map.has(MessageConst.INNER_NUM) || (message.sysFlag & SysFlag.INNER_BATCH) !== 0) return ILLEGAL
   const transaction = transactionValue(message.sysFlag)
   const delayLevel = delayTimeLevel(properties)
   const timed = isTimerMessage(properties)

@@ -1,6 +1,7 @@
 import { type FastjsonObject, type FastjsonValue, isObject, parseFastjsonObject } from '../../protocol/fastjson.ts'
 import { mapOf } from '../../protocol/fastjson-fields.ts'
 import { type DataVersion, dataVersionJson, dataVersionOf } from '../../protocol/topic-config.ts'
+import { groupRetryPolicyOf } from '../client/group-retry-policy.ts'
 import { newSubscriptionGroupConfig, type SubscriptionGroupConfig } from '../client/subscription-group-manager.ts'
 import { isLegalGroup, isLegalTopic } from '../names.ts'
 
@@ -81,6 +82,7 @@ function groupOf(json: FastjsonObject, name: string): SubscriptionGroupConfig {
       ;(config as unknown as Record<string, unknown>)[field] = value
     }
   }
+  config.groupRetryPolicy = groupRetryPolicyOf(json.groupRetryPolicy)
   config.retryQueueNums = Math.max(0, Math.min(config.retryQueueNums, MAX_RETRY_QUEUES))
   return config
 }

@@ -38,8 +38,10 @@ export class BrokerStatsManager {
   #day: string | undefined
   readonly #mornings: MorningTotals = { putYesterday: 0, putToday: 0, getYesterday: 0, getToday: 0 }
 
-  constructor(clusterName: string) {
+  /** @param now wall clock, ms: the spans begin with it */
+  constructor(clusterName: string, now: number) {
     this.#cluster = clusterName
+    for (const span of STATS_SPANS) this.#lastSample.set(span, now)
     this.#brokerPut = this.#item('BROKER_PUT_NUMS', clusterName)
     this.#brokerGet = this.#item('BROKER_GET_NUMS', clusterName)
     this.#userPut = this.#item('BROKER_PUT_NUMS_WITHOUT_SYSTEM_TOPIC', clusterName)
@@ -52,9 +54,9 @@ export class BrokerStatsManager {
    */
   sample(now: number): void {
     for (const span of STATS_SPANS) {
-      const last = this.#lastSample.get(span)
+      const last = this.#lastSample.get(span)!
       // A clock that was set back is believed.
-      if (last !== undefined && now >= last && now - last < samplingPeriod(span) - EARLY_MILLIS) continue
+      if (now >= last && now - last < samplingPeriod(span) - EARLY_MILLIS) continue
       this.#lastSample.set(span, now)
       for (const items of this.#items.values()) for (const item of items.values()) item.sample(span, now)
     }

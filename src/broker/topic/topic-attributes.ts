@@ -32,7 +32,22 @@ export function alterTopicAttributes(
   text: string
 ): Map<string, string> | string {
   const changes = parse(text)
-  if (typeof changes === 'string') return changes
+  return typeof changes === 'string' ? changes : alterAttributes(ATTRIBUTES, current, changes)
+}
+
+/** The same for a group: 5.3.3 knows no attributes of groups, so that every change is refused, in Java's words. */
+export function alterGroupAttributes(
+  current: ReadonlyMap<string, string> | undefined,
+  changes: ReadonlyMap<string, string>
+): Map<string, string> | string {
+  return alterAttributes(new Map(), current, changes)
+}
+
+function alterAttributes(
+  known: ReadonlyMap<string, Attribute>,
+  current: ReadonlyMap<string, string> | undefined,
+  changes: ReadonlyMap<string, string>
+): Map<string, string> | string {
   const altered = new Map(current)
   const seen = new Set<string>()
   for (const [signed, value] of changes) {
@@ -45,7 +60,7 @@ export function alterTopicAttributes(
       if (current === undefined) return `only add attribute is supported while creating topic. key: ${name}`
       if (!current.has(name)) return `attempt to delete a nonexistent key: ${name}`
     }
-    const attribute = ATTRIBUTES.get(name)
+    const attribute = known.get(name)
     if (attribute === undefined) return `unsupported key: ${name}`
     if (current !== undefined && !attribute.changeable) return `attempt to update an unchangeable attribute. key: ${name}`
     const wrong = adds ? attribute.check(value) : undefined

@@ -69,6 +69,8 @@ describe('query by key', () => {
       indexLastUpdateTimestamp: clock.now(),
       indexLastUpdatePhyoffset: appendResult!.wroteOffset
     })
+    const nothing = { messages: [], indexLastUpdateTimestamp: 0, indexLastUpdatePhyoffset: 0 }
+    expect(store.queryMessage('T', 'other', 1, 0, FOREVER), 'along with what it found, as 5.3.3').toEqual(nothing)
   })
 
   it('a message with one key many times is found once', async () => {

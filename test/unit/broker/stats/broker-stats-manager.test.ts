@@ -8,13 +8,8 @@ const NOON = new Date(2024, 0, 10, 12).getTime()
 
 /** A manager that is sampled every ten seconds, as the broker does. */
 class Sampled {
-  readonly stats = new BrokerStatsManager('C')
-  #now: number
-
-  constructor(now = NOON) {
-    this.#now = now
-    this.stats.sample(now)
-  }
+  readonly stats = new BrokerStatsManager('C', NOON)
+  #now = NOON
 
   pass(millis: number): void {
     for (let left = millis; left > 0; left -= 10 * SECOND) {
@@ -49,6 +44,18 @@ describe('counters', () => {
     sampled.pass(26 * HOUR)
     expect(sampled.puts().day).toEqual(nothing)
     expect(sampled.stats.get('TOPIC_PUT_NUMS', 'T')).toMatchObject({ value: 6, times: 1 })
+  })
+
+  it('the first sample of an hour is an hour after the start: until then the shorter spans tell what came in', () => {
+    const sampled = new Sampled()
+    sampled.stats.incPut('T', 2, 1)
+    sampled.pass(10 * SECOND)
+    sampled.stats.incPut('T', 1, 1)
+    sampled.pass(20 * SECOND)
+    // mqadmin statsAll takes the longest span that has a sum for the last 24 hours.
+    expect(sampled.puts()).toMatchObject({ minute: { sum: 3 }, hour: { sum: 0 }, day: { sum: 0 } })
+    sampled.pass(10 * MINUTE)
+    expect(sampled.puts()).toMatchObject({ minute: { sum: 0 }, hour: { sum: 3 }, day: { sum: 0 } })
   })
 
   it('a clock that is set back neither stops the samples nor gives a negative rate', () => {
