@@ -151,6 +151,17 @@ const CHANGING: typeof READING = [
   [/success/, 'deleteTopic', '-c', 'DefaultCluster', '-t', 'Doomed'],
   [/groupName=SG/, 'updateSubGroup', '-b', 'BROKER', '-g', 'SG', '-d', 'true', '-r', '7'],
   [/groupName=SG2/, 'updateSubGroup', '-c', 'DefaultCluster', '-g', 'SG2'],
+  [
+    /type=EXPONENTIAL/,
+    'updateSubGroup',
+    '-b',
+    'BROKER',
+    '-g',
+    'SG3',
+    '-p',
+    '{"type":"EXPONENTIAL","exponentialRetryPolicy":{"initial":7}}'
+  ],
+  [/initial=7, max=7200000, multiplier=2/, 'getConsumerConfig', '-g', 'SG3'],
   [/success/, 'deleteSubGroup', '-b', 'BROKER', '-g', 'SG'],
   [/success/, 'updateTopic', '-b', 'BROKER', '-t', 'Single', '-r', '1', '-w', '1'],
   [/^broker-a 0 SEND_OK ID$/, 'sendMessage', '-t', 'Single', '-p', 'hello', '-k', 'k', '-c', 't'],
@@ -207,6 +218,16 @@ describe('mqadmin prints the same as against RocketMQ', () => {
     )
     expect(mine).toBe(theirs)
     expect(mine).toContain(words)
+  })
+
+  test('updateSubGroup --attributes: refused, without the Java exception around the words', async () => {
+    const [theirs, mine] = await Promise.all(
+      [real, ours].map((side) =>
+        side.refusal('updateSubGroup', '-n', side.namesrv, '-b', side.broker, '-g', 'SG4', '--attributes', '+a=b')
+      )
+    )
+    expect(mine).toBe('CODE: 1  DESC: unsupported key: a')
+    expect(theirs).toMatch(/^CODE: 1 {2}DESC: java\.lang\.RuntimeException: unsupported key: a, /)
   })
 
   /** The names of `name : value` rows. */
