@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
+import vm from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { remoteAddressStrategy } from '../../src/broker/acl/remote-address-strategy.ts'
 import { createBrokerConfig } from '../../src/broker/broker-config.ts'
@@ -110,17 +111,26 @@ const VALIDATORS: Record<string, (text: string) => unknown> = {
   logText
 }
 
+/** One that is linear takes seconds for all of them, one that is not minutes or years. */
+const LONGEST_MILLIS = 60_000
+
+/** Work without a pause, ended when it takes too long: the time limit of a test cannot, and V8 looks at this one within an expression, too. */
+function bounded(work: () => void): void {
+  vm.runInNewContext('work()', { work }, { timeout: LONGEST_MILLIS })
+}
+
 describe('every validator on a million characters', () => {
-  // One that is not linear takes minutes or years, and this test with it: no clock needs to be read.
-  it.each(Object.entries(VALIDATORS))('security-X5 %s ends', { timeout: 60_000 }, (_, validate) => {
-    for (const text of HOSTILE) {
-      try {
-        validate(text)
-      } catch (error) {
-        // Refused is as good as accepted; but not with the whole text.
-        expect((error as Error).message.length).toBeLessThan(2000)
+  it.each(Object.entries(VALIDATORS))('security-X5 %s ends', { timeout: 2 * LONGEST_MILLIS }, (_, validate) => {
+    bounded(() => {
+      for (const text of HOSTILE) {
+        try {
+          validate(text)
+        } catch (error) {
+          // Refused is as good as accepted; but not with the whole text.
+          expect((error as Error).message.length).toBeLessThan(2000)
+        }
       }
-    }
+    })
   })
 
   it('security-X5 a key file ends, too', () => {

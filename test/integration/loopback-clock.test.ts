@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { realClock } from '../../src/internal/clock.ts'
 import { HeldClock } from '../../src/internal/held-clock.ts'
 import { LoopbackBroker } from '../../src/loopback/loopback-broker.ts'
 import type { LoopbackBrokerOptions } from '../../src/loopback/loopback-options.ts'
@@ -9,6 +10,7 @@ import { TransactionMQProducer } from '../../src/producer/transaction-mq-produce
 import { Message } from '../../src/protocol/message.ts'
 import { MemoryNetwork } from '../../src/transport/memory-network.ts'
 import { tempFolder } from '../support/temp-folder.ts'
+import { until } from '../support/turns.ts'
 
 const open: Array<() => Promise<void>> = []
 afterEach(async () => {
@@ -160,7 +162,7 @@ describe('a clock that tests hold', () => {
   })
 
   it('loopback-24 a step that is not quiet in time fails with the list of what goes on, and can be tried again', async () => {
-    const clock = new HeldClock(0, { stepTimeout: 20 })
+    const clock = new HeldClock(0, { stepTimeout: 60_000 })
     const broker = await start({ ...memory(), clock })
     const producer = await produce(broker, { retryTimesWhenSendFailed: 0 })
     broker.faults.add({ when: { code: 'SEND_MESSAGE_V2' }, then: { kind: 'drop' } })
@@ -170,10 +172,19 @@ describe('a clock that tests hold', () => {
       finish = resolve
     })
     void clock.track(lookup, 'a look into the database')
-    const error = await clock.advance('10s').catch((thrown) => thrown)
+    const advanced = clock.advance('10s').catch((thrown) => thrown)
+    await until(() => {
+      const onlySend = clock.activity.waiting().length === 1 && clock.activity.waiting()[0].startsWith('SEND_MESSAGE_V2')
+      return onlySend && count(broker, 'HEART_BEAT') === 1 && clock.activity.active().length === 1
+    })
+    // A minute of real time later.
+    const late = realClock.monotonic() + 60_000
+    vi.spyOn(realClock, 'monotonic').mockReturnValue(late)
+    const error = await advanced
+    vi.restoreAllMocks()
     expect(error).toMatchObject({ code: 'CLOCK_NOT_QUIET' })
     expect(error.message).toMatch(
-      /the clock stays at 0 ms: .*20 ms of real time\. Under way:\n {2}a look into the database, for \d+ ms of real time\nRequests without an answer:\n {2}SEND_MESSAGE_V2 \(310\) from .* to broker-a \(.*\), since 0 ms of the clock/
+      /the clock stays at 0 ms: .*60000 ms of real time\. Under way:\n {2}a look into the database, for \d+ ms of real time\nRequests without an answer:\n {2}SEND_MESSAGE_V2 \(310\) from .* to broker-a \(.*\), since 0 ms of the clock/
     )
     finish()
     await clock.advance('10s')
