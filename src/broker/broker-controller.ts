@@ -10,8 +10,6 @@ import { DefaultMessageStore } from '../store/default-message-store.ts'
 import type { MessageStoreConfig } from '../store/message-store-config.ts'
 import type { DispatchRequest } from '../store/types.ts'
 import { RemotingClient } from '../transport/remoting-client.ts'
-import { RemotingServer } from '../transport/remoting-server.ts'
-import { RequestDispatcher } from '../transport/request-dispatcher.ts'
 import { tcpNetwork } from '../transport/tcp-network.ts'
 import type { TransportStats } from '../transport/transport-stats.ts'
 import { UnansweredRequests } from '../transport/unanswered-requests.ts'
@@ -20,6 +18,7 @@ import { PlainPermissionManager } from './acl/plain-permission-manager.ts'
 import { type BrokerConfig, createBrokerConfig } from './broker-config.ts'
 import type { BrokerControllerOptions } from './broker-controller-options.ts'
 import { BrokerPorts } from './broker-ports.ts'
+import { newBrokerServer } from './broker-server.ts'
 import type { BrokerServices } from './broker-services.ts'
 import { Broker2Client } from './client/broker2client.ts'
 import { ClientHousekeepingService } from './client/client-housekeeping-service.ts'
@@ -28,16 +27,13 @@ import { ProducerManager } from './client/producer-manager.ts'
 import { RebalanceLockManager } from './client/rebalance-lock-manager.ts'
 import { SubscriptionGroupManager } from './client/subscription-group-manager.ts'
 import { BrokerConfigFiles } from './config/broker-config-files.ts'
-import { describeRequest } from './describe-request.ts'
-import { waitMillisInQueue } from './fast-failure.ts'
 import { FilterFactory } from './filter/filter-factory.ts'
 import { HAService } from './ha/ha-service.ts'
-import { registerHandlers } from './handlers/handlers.ts'
 import { BrokerHooks } from './hooks/broker-hooks.ts'
 import { MessageRequestModeManager } from './loadbalance/message-request-mode-manager.ts'
 import { TopicRouteInfoManager } from './loadbalance/topic-route-info-manager.ts'
 import { PullRequestHoldService } from './longpolling/pull-request-hold-service.ts'
-import { NameServerRegistration } from './name-server-registration.ts'
+import { NameServerRegistration, nameServerAddresses } from './name-server-registration.ts'
 import { ConsumerOffsetManager } from './offset/consumer-offset-manager.ts'
 import { PopServices } from './pop/pop-services.ts'
 import { ScheduleMessageService } from './schedule/schedule-message-service.ts'
@@ -93,7 +89,6 @@ export class BrokerController implements BrokerServices {
   readonly #transactionalMessageCheckService: TransactionalMessageCheckService
   readonly #wantedPort: number
   readonly #unanswered = new UnansweredRequests()
-  readonly #hasAcl: boolean
   readonly #configFiles: BrokerConfigFiles | undefined
   #state: State = 'CREATED'
   #stopping: Promise<void> | undefined
@@ -165,16 +160,22 @@ export class BrokerController implements BrokerServices {
     this.#clientHousekeepingService = new ClientHousekeepingService(this)
 
     // Ports, and who may ask.
-    this.#hasAcl = options.acl !== undefined
     const acl = options.acl && new PlainPermissionManager(options.acl, clock)
-    const server = (port: number, fast: boolean): RemotingServer => this.#newServer(options, port, fast, acl)
-    this.#ports = new BrokerPorts({ port: this.#wantedPort, brokerIP1: config.brokerIP1, logger, server })
+    const serverDeps = { broker: this, options, unanswered: this.#unanswered, acl, configFiles: this.#configFiles }
+    this.#ports = new BrokerPorts({
+      port: this.#wantedPort,
+      brokerIP1: config.brokerIP1,
+      brokerName: config.brokerName,
+      openToAll: acl === undefined,
+      logger,
+      server: (port, fast) => newBrokerServer(serverDeps, port, fast)
+    })
 
     // Name servers, and a slave's master.
     const signing = ownRequestsHook(options.acl)
     const rpcHooks = signing === undefined ? [] : [signing]
     this.#client = new RemotingClient({ network, clock, logger, tls: options.namesrvTls, rpcHooks })
-    const namesrvAddrs = addresses(options.namesrvAddr)
+    const namesrvAddrs = nameServerAddresses(options.namesrvAddr)
     this.topicRouteInfoManager = new TopicRouteInfoManager({
       client: this.#client,
       clock,
@@ -237,7 +238,6 @@ export class BrokerController implements BrokerServices {
         if (this.storeConfig.timerWheelEnable) this.timerMessageStore.start()
       }
       await this.#ports.start()
-      this.#warnIfReachable()
       await this.haService.start(this.#wantedPort)
       await this.#registration.start(this.addr, this.haServerAddr)
       this.slaveSynchronize?.start()
@@ -423,33 +423,6 @@ export class BrokerController implements BrokerServices {
     await this.#client.close()
   }
 
-  /** @param fast for the second port */
-  #newServer(options: BrokerControllerOptions, port: number, fast: boolean, acl?: PlainPermissionManager): RemotingServer {
-    const { config, clock, logger } = this
-    const { network = tcpNetwork, faults, journal, tls, host = '127.0.0.1' } = options
-    const dispatcher = new RequestDispatcher({
-      logger,
-      faults,
-      describe: (request) => describeRequest(request, config.brokerName),
-      queueMillis: (code) => waitMillisInQueue(config, code),
-      unanswered: this.#unanswered
-    })
-    registerHandlers(dispatcher, this, acl, this.#configFiles, fast)
-    return new RemotingServer({
-      network,
-      clock,
-      logger,
-      dispatcher,
-      faults,
-      faultContext: { server: 'broker', brokerName: config.brokerName },
-      journal,
-      host,
-      port,
-      tls,
-      maxConnections: config.maxConnectionNum
-    })
-  }
-
   #loadConfigFiles(): void {
     const files = this.#configFiles
     if (files === undefined) return
@@ -476,17 +449,4 @@ export class BrokerController implements BrokerServices {
     if (arrived.topic === SCHEDULE_TOPIC) this.scheduleMessageService.notifyMessageArriving(arrived.queueId)
     else if (arrived.topic === TIMER_TOPIC) this.timerMessageStore.notifyMessageArriving()
   }
-
-  #warnIfReachable(): void {
-    const { host } = this
-    if (this.#hasAcl || /^(127\.|localhost$|::1$)/.test(host)) return
-    this.logger.warn(
-      `${this.brokerName} is bound to ${host}: whoever reaches this address can send and read, nobody is authenticated`
-    )
-  }
-}
-
-function addresses(given: string | readonly string[]): string[] {
-  const list = typeof given === 'string' ? given.split(/[;,]/) : given.flatMap((text) => text.split(/[;,]/))
-  return [...new Set(list.map((text) => text.trim()).filter((text) => text !== ''))]
 }

@@ -11,6 +11,10 @@ const FAST_PORT_BELOW = 2
 export interface BrokerPortsOptions {
   /** 0 takes any free one. */
   port: number
+  /** For what it warns of. */
+  brokerName: string
+  /** Whether nobody is authenticated. */
+  openToAll: boolean
   /** The address to announce; empty: what is bound, or an address of this machine. Java's `brokerIP1`. */
   brokerIP1: string
   logger: Logger
@@ -66,6 +70,7 @@ export class BrokerPorts {
       this.#options.logger.warn(`there is no second port without pulls (VIP channel), ${port} is taken: ${logText(error)}`)
     }
     this.#storeHost = this.#recordedHost()
+    this.#warnIfReachable()
   }
 
   async suspend(): Promise<void> {
@@ -88,6 +93,13 @@ export class BrokerPorts {
 
   get #all(): RemotingServer[] {
     return this.#fastServer === undefined ? [this.#server] : [this.#server, this.#fastServer]
+  }
+
+  #warnIfReachable(): void {
+    const { brokerName, openToAll, logger } = this.#options
+    const { host } = this.#server
+    if (!openToAll || /^(127\.|localhost$|::1$)/.test(host)) return
+    logger.warn(`${brokerName} is bound to ${host}: whoever reaches this address can send and read, nobody is authenticated`)
   }
 
   #recordedHost(): HostAddress {

@@ -168,3 +168,9 @@ export class NameServerRegistration {
     return new Map([...topics].map(([name, config]) => [name, { ...config, perm: config.perm & brokerPermission }]))
   }
 }
+
+/** Each address once; several may stand in a text, separated by `;` or `,`. */
+export function nameServerAddresses(given: string | readonly string[]): string[] {
+  const list = typeof given === 'string' ? given.split(/[;,]/) : given.flatMap((text) => text.split(/[;,]/))
+  return [...new Set(list.map((text) => text.trim()).filter((text) => text !== ''))]
+}
