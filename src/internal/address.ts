@@ -32,3 +32,9 @@ export function parseAddress(text: string): Address {
 export function formatAddress(host: string, port: number): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]:${port}` : `${host}:${port}`
 }
+
+/** An address of a socket without the prefix of an IPv4 address on an IPv6 socket; `0.0.0.0` for none. */
+export function plainHost(address: string | undefined): string {
+  if (address === undefined) return '0.0.0.0'
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}

@@ -1,4 +1,4 @@
-import { formatAddress } from '../internal/address.ts'
+import { formatAddress, plainHost } from '../internal/address.ts'
 import type { Clock } from '../internal/clock.ts'
 import type { RocketMQError } from '../internal/errors.ts'
 import { RemotingCommandException, RemotingSendRequestException, RemotingTimeoutException } from '../internal/errors.ts'
@@ -25,8 +25,6 @@ import type { NetworkSocket } from './network.ts'
 import { asRocketMQError, sendFailed } from './remoting-errors.ts'
 import type { TransportStats } from './transport-stats.ts'
 import type { TurnBudget } from './turn-budget.ts'
-
-export type { OutgoingRequest, ResponseCallback } from './in-flight-table.ts'
 
 const GO_AWAY = 1500
 
@@ -449,9 +447,4 @@ export class Connection {
   #failLater(callback: ResponseCallback, error: RocketMQError): void {
     nextTick(() => guard(this.#owner.logger, 'a response callback', callback, error, undefined))
   }
-}
-
-function plainHost(address: string | undefined): string {
-  if (address === undefined) return '0.0.0.0'
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }
