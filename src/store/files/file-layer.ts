@@ -77,6 +77,7 @@ const DIRECTORY_MODE = 0o700
 const FILE_MODE = 0o600
 
 const call = {
+  stat: promisify(fs.stat),
   lstat: promisify(fs.lstat),
   readdir: promisify(fs.readdir),
   mkdir: promisify(fs.mkdir),
@@ -96,6 +97,27 @@ const call = {
 /** Opening does not wait for a writer when somebody left a FIFO there. */
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants
 
+/** Node's own `recursive` never ends where the system says ENOENT although the parent is there, as it does below `/proc`. */
+async function makeDirectory(name: string): Promise<void> {
+  try {
+    await call.mkdir(name, DIRECTORY_MODE)
+  } catch (error) {
+    const parent = path.dirname(name)
+    if (errorCode(error) === 'ENOENT' && parent !== name) {
+      await makeDirectory(parent)
+      await call.mkdir(name, DIRECTORY_MODE).catch(unlessThere(name))
+    } else await unlessThere(name)(error)
+  }
+}
+
+/** For a folder that is there already, perhaps since a moment. */
+function unlessThere(name: string): (error: unknown) => Promise<void> {
+  return async (error) => {
+    const stats = await call.stat(name).catch(() => undefined)
+    if (stats?.isDirectory() !== true) throw error
+  }
+}
+
 /** The file system of this machine. */
 export const nodeFiles: FileLayer = {
   async lstat(name) {
@@ -113,9 +135,7 @@ export const nodeFiles: FileLayer = {
   async readdir(name) {
     return (await call.readdir(name)).sort()
   },
-  async mkdir(name) {
-    await call.mkdir(name, { recursive: true, mode: DIRECTORY_MODE })
-  },
+  mkdir: makeDirectory,
   open(name, mode) {
     const access = mode === 'read' ? O_RDONLY : mode === 'write' ? O_RDWR : O_RDWR | O_CREAT | O_EXCL
     return call.open(name, access | O_NONBLOCK | O_NOFOLLOW, FILE_MODE)

@@ -251,6 +251,8 @@ const REMEDIES: ReadonlyMap<string | undefined, string> = new Map([
   ['EACCES', "its files need read and write permission for this process's user (chown, chmod), or use another folder"],
   ['EPERM', "its files need read and write permission for this process's user (chown, chmod), or use another folder"],
   ['EROFS', 'its file system is mounted read-only: mount it for writing, or use another folder'],
+  ['ENOENT', 'what the error names is not there and cannot be made: use another folder'],
+  ['ENOTDIR', 'something above it is no folder: use another folder'],
   ['ENOSPC', 'its disk is full: make room, or use another folder'],
   ['EDQUOT', 'its quota is used up: make room, or use another folder']
 ])

@@ -80,6 +80,12 @@ it.each<[string, (root: string) => Promise<unknown>, RegExp]>([
     /store\.file is not a folder/
   ],
   [
+    // Its parent is there, and yet the system says ENOENT: Node's recursive mkdir would go round for ever.
+    'a folder where the system has none made',
+    (root) => (process.platform === 'linux' ? open('/proc/rocketmq/store') : open(path.join(root, 'lock', 'store'))),
+    /store cannot be opened: .*(ENOENT|ENOTDIR).*use another folder/
+  ],
+  [
     'a folder in the place of a table',
     (root) => {
       mkdirSync(path.join(root, 'consumequeue', 'T', '0', '99999999999999999999'), { recursive: true })
