@@ -41,10 +41,10 @@ function info(...brokers: string[]): TopicPublishInfo {
   }
 }
 
-/** Names of the brokers that ten selections choose. */
+/** Names of the brokers that many selections choose; a retry begins anywhere. */
 function chosen(strategy: MQFaultStrategy, route: TopicPublishInfo, sent: string[] = []): string {
   const index = new QueueIndex()
-  const names = Array.from({ length: 10 }, () => strategy.selectOneMessageQueue(route, index, sent)?.brokerName)
+  const names = Array.from({ length: 200 }, () => strategy.selectOneMessageQueue(route, index, sent)?.brokerName)
   return [...new Set(names)].sort().join()
 }
 
