@@ -157,10 +157,10 @@ export class IndexFile {
   /**
    * Makes a file that is there ready to take keys.
    * @param clean whether its slots can be trusted; otherwise they are made anew from the entries, and entries behind a hole are dropped.
-   * @returns whether entries were dropped
+   * @returns whether entries were dropped, or the header knew of records that have none
    */
   async openForPut(clean: boolean): Promise<{ cut: boolean }> {
-    const { indexCount } = this
+    const { indexCount, endPhyOffset } = this
     const slots = new IndexSlots(this.#sizes.hashSlotNum)
     const reader = new FileReader(this.#files, this.path)
     try {
@@ -172,7 +172,7 @@ export class IndexFile {
       reader.close()
     }
     this.#slots = slots
-    return { cut: this.indexCount < indexCount }
+    return { cut: this.indexCount < indexCount || this.endPhyOffset < endPhyOffset }
   }
 
   /** Forgets the entries of records at or behind `physicalOffset`, durably; the file has to be open for puts. */
@@ -387,7 +387,6 @@ export class IndexFile {
       const slot = hash % this.#sizes.hashSlotNum
       if (empty || hash < 0 || physicalOffset < last || physicalOffset > this.endPhyOffset || previous !== slots.get(slot)) {
         this.#endAt(index, reader)
-        this.#complete = false
         break
       }
       if (previous === 0) slotCount++
@@ -395,6 +394,8 @@ export class IndexFile {
       last = physicalOffset
     }
     this.hashSlotCount = slotCount
+    // A header that was torn has the new end with the old count: records up to that end would be taken to have their entries.
+    if (this.indexCount > 1 && this.endPhyOffset !== last) this.#endAt(this.indexCount, reader)
   }
 }
 

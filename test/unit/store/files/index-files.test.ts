@@ -130,6 +130,26 @@ describe('key index in files', () => {
     expect(find(second, 'k3')).toEqual([280, 230, 180, 130, 80, 30])
   })
 
+  it('a header that was torn, with the end of new entries and the count of old ones, ends at the last entry that counts', async () => {
+    const folder = tempFolder()
+    const first = openIndex(folder)
+    for (let i = 0; i < 3; i++) put(first, i * 10, `k${i}`)
+    await first.flush()
+    const file = path.join(folder, readdirSync(folder)[0]!)
+    const header = readFileSync(file)
+    for (let i = 3; i < 5; i++) put(first, i * 10, `k${i}`)
+    await first.flush()
+    const bytes = readFileSync(file)
+    header.copy(bytes, 32, 32, 40)
+    writeFileSync(file, bytes)
+    const second = openIndex(folder)
+    await second.load()
+    expect([second.size, second.maxPhysicalOffset, second.wasCut]).toEqual([3, 20, true])
+    for (let i = 2; i < 5; i++) put(second, i * 10, `k${i}`)
+    expect(find(second, 'k4')).toEqual([40])
+    expect(find(second, 'k2')).toEqual([20])
+  })
+
   it('what was not flushed is missing after a crash, and nothing else', async () => {
     const folder = tempFolder()
     const first = openIndex(folder, 10, 100)
