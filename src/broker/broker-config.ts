@@ -258,3 +258,12 @@ function checkBrokerSetting(name: string, value: unknown): void {
 function bad(message: string): MQClientException {
   return new MQClientException(message, { code: 'BAD_OPTION' })
 }
+
+/**
+ * Name servers tell masters and slaves apart by the id, the store by the role.
+ * @throws MQClientException (`BAD_OPTION`) for a slave with the id of a master.
+ */
+export function checkRole(brokerId: number, isSlave: boolean): void {
+  if (isSlave && brokerId === 0)
+    throw bad('brokerRole is SLAVE and brokerId is 0: allowed for a slave is a whole number from 1 on')
+}

@@ -15,7 +15,7 @@ import type { TransportStats } from '../transport/transport-stats.ts'
 import { UnansweredRequests } from '../transport/unanswered-requests.ts'
 import { ownRequestsHook } from './acl/own-requests-hook.ts'
 import { PlainPermissionManager } from './acl/plain-permission-manager.ts'
-import { type BrokerConfig, createBrokerConfig } from './broker-config.ts'
+import { type BrokerConfig, checkRole, createBrokerConfig } from './broker-config.ts'
 import type { BrokerControllerOptions } from './broker-controller-options.ts'
 import { BrokerPorts } from './broker-ports.ts'
 import { newBrokerServer } from './broker-server.ts'
@@ -118,7 +118,7 @@ export class BrokerController implements BrokerServices {
       files: options.storeFiles,
       ...(faults === undefined ? {} : { faults })
     })
-    this.#checkRole()
+    checkRole(config.brokerId, this.#isSlave)
 
     // Tables, and their files.
     this.topicConfigManager = new TopicConfigManager({
@@ -431,16 +431,6 @@ export class BrokerController implements BrokerServices {
     // A slave's messages come back at its master.
     if (this.#isSlave) this.pop.inFlightMessages.forget(() => true)
     if (!known && !this.#isSlave) serveTopicsOfLog(this.store, this.topicConfigManager, this.logger)
-  }
-
-  /** Name servers tell masters and slaves apart by the id, the store by the role. */
-  #checkRole(): void {
-    const { brokerId } = this.config
-    if (this.#isSlave && brokerId === 0) {
-      throw new MQClientException('brokerRole is SLAVE and brokerId is 0: allowed for a slave is a whole number from 1 on', {
-        code: 'BAD_OPTION'
-      })
-    }
   }
 
   #onMessageArriving(arrived: DispatchRequest): void {
